@@ -1,0 +1,36 @@
+// What transports, stores and the composition root use of the domain.
+export type { Clock } from './clock.js';
+export type {
+  Attachment,
+  AttachmentListener,
+  AttachRequest,
+  BeatResult,
+  Caller,
+  LeaseCoordinator,
+  LeaseView,
+  ListPage,
+  ListQuery,
+  Loss,
+  Watch,
+  WatchEvent,
+  WatchMessage,
+  WatchQuery,
+  WatchSink,
+} from './coordinator/api.js';
+export { startCoordinator } from './coordinator/coordinator.js';
+export type { CoordinatorOptions } from './coordinator/options.js';
+export type { Change, CommittedChange, EventReason, EventType, LeaseEvent } from './lease/change.js';
+export { stamp } from './lease/change.js';
+export type { Answer, AnswerTo, BusyLease, Claim, Command, Metadata } from './lease/commands.js';
+export type { ErrorDetail, ErrorReason, StatusName } from './lease/errors.js';
+export { invalidField, LeaseError, limitExceeded } from './lease/errors.js';
+export type { Limits } from './lease/limits.js';
+export { defaultLimits } from './lease/limits.js';
+export type { LeaseKey, LeaseRecord, LeaseState, Revoking, StringMap } from './lease/record.js';
+export { emptyMap, isHeld, isVisible, leaseKey } from './lease/record.js';
+export type { Selector } from './lease/selectors.js';
+export { everything, parseSelector } from './lease/selectors.js';
+export { checkName, checkNamespace } from './lease/validate.js';
+export { MemoryStore } from './store/memory.js';
+export type { HistoryPage, NoteEntry, Store, StoreState } from './store/store.js';
+export { firstRevision, OutcomeUnknownError, StoreConflictError, StoreFullError } from './store/store.js';

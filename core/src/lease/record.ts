@@ -1,0 +1,76 @@
+/**
+ * The record of a lease: what is durable and versioned about it. That its holder is alive is not in it (see `coordinator/entry.ts`).
+ */
+export interface LeaseRecord {
+  readonly namespace: string;
+  readonly name: string;
+  /** Random identity of this incarnation of the record. */
+  readonly uid: string;
+  readonly state: LeaseState;
+  /** Who holds the lease, or held it last; empty when it was never held. */
+  readonly holder: string;
+  /** The acquire id of the last tenure; empty when the holder's name was its identity. */
+  readonly acquireId: string;
+  readonly durationMs: number;
+  /** The revision that granted the last tenure; 0 when there was none. */
+  readonly fencingToken: bigint;
+  /** The revision that last changed this record. */
+  readonly resourceVersion: bigint;
+  /** How often the holder changed. */
+  readonly transitions: number;
+  /** How many renewals are recorded in this tenure: tells a renewal from other changes. */
+  readonly renewals: number;
+  readonly createTimeMs: number;
+  /** Wall clock of the last grant; 0 when there was none. */
+  readonly acquireTimeMs: number;
+  /** Wall clock of the last renewal that reached the record; 0 when there was none. */
+  readonly renewTimeMs: number;
+  /** Wall clock of the end of the last tenure; 0 while it lives or when there was none. */
+  readonly endTimeMs: number;
+  readonly labels: StringMap;
+  readonly annotations: StringMap;
+  /** For how long nobody is granted the lease after an expiry or a revoke. */
+  readonly lockDelayMs: number;
+  /** Whether the last tenure ended so that the lock delay counts. */
+  readonly delayed: boolean;
+  /** How long the record is kept after an expiry; `undefined`: for ever. */
+  readonly keepAfterExpiryMs: number | undefined;
+  /** A revoke that waits for the holder. */
+  readonly revoking: Revoking | undefined;
+  /** Set once the lease is deleted but its name stays reserved: for how long, counted from the deletion or from a later start. */
+  readonly reservedMs: number | undefined;
+}
+
+/** Whether somebody holds the lease. `EXPIRED`: its last holder stays recorded. */
+export type LeaseState = 'AVAILABLE' | 'HELD' | 'EXPIRED';
+
+/** A revoke that waits for the holder to release, or for its last acknowledged deadline. */
+export interface Revoking {
+  /** For how long renewals still count, from the commit of the revoke or from a later start. */
+  readonly graceMs: number;
+  /** The waiter who is to be granted next, if it still waits then; empty: the first in the queue. */
+  readonly transferTo: string;
+}
+
+/** Labels or annotations. */
+export type StringMap = Readonly<Record<string, string>>;
+
+/** The one empty map, shared by all records without labels or annotations. */
+export const emptyMap: StringMap = Object.freeze({});
+
+/** What identifies a lease in maps and stores: neither part can contain a slash. */
+export type LeaseKey = string;
+
+export function leaseKey(namespace: string, name: string): LeaseKey {
+  return `${namespace}/${name}`;
+}
+
+/** Whether callers can see the record: one that is deleted and only reserves its name is hidden. */
+export function isVisible(record: LeaseRecord | undefined): record is LeaseRecord {
+  return record !== undefined && record.reservedMs === undefined;
+}
+
+/** Whether somebody holds the lease. */
+export function isHeld(record: LeaseRecord | undefined): record is LeaseRecord {
+  return record?.state === 'HELD' && record.reservedMs === undefined;
+}
