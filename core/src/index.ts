@@ -31,6 +31,6 @@ export { emptyMap, isHeld, isVisible, leaseKey } from './lease/record.js';
 export type { Selector } from './lease/selectors.js';
 export { everything, parseSelector } from './lease/selectors.js';
 export { checkName, checkNamespace } from './lease/validate.js';
-export { MemoryStore } from './store/memory.js';
+export { MemoryDisk, MemoryStore } from './store/memory.js';
 export type { HistoryPage, NoteEntry, Store, StoreState } from './store/store.js';
 export { firstRevision, OutcomeUnknownError, StoreConflictError, StoreFullError } from './store/store.js';

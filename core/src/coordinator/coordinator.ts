@@ -1,7 +1,284 @@
-import type { LeaseCoordinator } from './api.js';
+import type {
+  Attachment,
+  AttachmentListener,
+  AttachRequest,
+  BeatResult,
+  Caller,
+  LeaseCoordinator,
+  LeaseView,
+  ListPage,
+  ListQuery,
+  Watch,
+  WatchQuery,
+  WatchSink,
+} from './api.js';
+import { Checkpointer } from './checkpointer.js';
+import { CommitQueue } from './commit-queue.js';
+import { LeaseAttachment } from './entry.js';
+import { LeaseTable } from './lease-table.js';
+import { listPage } from './list.js';
 import type { CoordinatorOptions } from './options.js';
+import { nobody } from './pending.js';
+import { Sweeper } from './sweeper.js';
+import { Waiting } from './waiting.js';
+import { WatchHub } from './watch-hub.js';
+import type { AnswerTo, Command } from '../lease/commands.js';
+import { LeaseError, limitExceeded } from '../lease/errors.js';
+import { isHeld, isVisible, leaseKey, type LeaseRecord } from '../lease/record.js';
+import { notFound } from '../lease/refusals.js';
+import { checkHolder, checkName, checkNamespace, checkToken, validateCommand } from '../lease/validate.js';
+import { refusalToRenew } from '../lease/verbs/renew.js';
+import type { NoteEntry, Store } from '../store/store.js';
 
-/** Loads the store and starts a coordinator on it: every held lease counts in full from now. */
-export function startCoordinator(options: CoordinatorOptions): Promise<LeaseCoordinator> {
-  throw new Error(`to be written ${String(options.limits.waitersMax)}`);
+/**
+ * Loads the store and starts a coordinator on it. Every held lease counts in full from then, or for as long as a clean shutdown has
+ * noted.
+ */
+export async function startCoordinator(options: CoordinatorOptions): Promise<LeaseCoordinator> {
+  const { store, clock } = options;
+  const table = new LeaseTable();
+  const state = await store.load((records) => {
+    for (const record of records) {
+      const entry = table.getOrAdd(leaseKey(record.namespace, record.name));
+      entry.record = record;
+      table.refresh(entry, false);
+    }
+  });
+  const note = new Map((await store.takeNote()).map((entry) => [entry.key, entry]));
+  const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+  for (const entry of table.all()) {
+    if (entry.record !== undefined) {
+      const noted = note.get(entry.key);
+      const holds = noted?.fencingToken === entry.record.fencingToken;
+      entry.restore(entry.record, holds ? noted.remainingMs : undefined, now);
+    }
+  }
+  return new Coordinator(options, table, state.revision);
+}
+
+/**
+ * The one door for changes: a command is submitted, decided on committed state, committed together with others, and published. All
+ * that is live about leases (deadlines, who waits, who watches) is kept here as well.
+ */
+class Coordinator implements LeaseCoordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #store: Store;
+  readonly #table: LeaseTable;
+  readonly #commits: CommitQueue;
+  readonly #sweeper: Sweeper;
+  readonly #checkpointer: Checkpointer;
+  readonly #hub: WatchHub;
+  readonly #waiting: Waiting;
+  /** Why nothing is taken any more; `undefined` while all is well. */
+  #closed: LeaseError | undefined;
+
+  constructor(options: CoordinatorOptions, table: LeaseTable, revision: bigint) {
+    const { store, clock, limits } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#table = table;
+    this.#hub = new WatchHub({
+      store,
+      clock,
+      revision,
+      watchersMax: limits.watchersMax,
+      recentChangesMax: options.recentChangesMax ?? 8192,
+      bookmarkIntervalMs: options.bookmarkIntervalMs ?? 10_000,
+    });
+    this.#waiting = new Waiting(clock, limits, (entry) => {
+      this.#table.forgetIfEmpty(entry);
+    });
+    const batchMax = options.batchMax ?? 512;
+    this.#sweeper = new Sweeper(
+      clock,
+      (entry) => {
+        this.#commits.elapse(entry);
+      },
+      // Half of a commit, so that a mass expiry leaves room for the commands of callers.
+      Math.ceil(batchMax / 2),
+    );
+    this.#checkpointer = new Checkpointer(clock, options.checkpointIntervalMs ?? 10_000, (command) => this.submit(command));
+    this.#commits = new CommitQueue({
+      store,
+      clock,
+      limits,
+      batchMax,
+      table,
+      newUid: options.newUid,
+      waiting: this.#waiting,
+      sweeper: this.#sweeper,
+      hub: this.#hub,
+      onCheckpointCost: (ms) => {
+        this.#checkpointer.spent(ms);
+      },
+      onFailure: (error) => {
+        this.#fail(error);
+      },
+    });
+    for (const entry of table.all()) {
+      this.#sweeper.watch(entry);
+    }
+  }
+
+  get revision(): bigint {
+    return this.#hub.revision;
+  }
+
+  monotonicMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
+  submit<C extends Command>(command: C, caller: Caller = nobody): Promise<AnswerTo<C['kind']>> {
+    const { limits } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#checkOpen();
+      validateCommand(command, limits);
+      if (this.#commits.length >= limits.commandsPendingMax) {
+        throw limitExceeded('commands under way', limits.commandsPendingMax);
+      }
+      // The kind of the answer follows from that of the command: `AnswerKinds` says which.
+      this.#commits.add({ command, caller, resolve: resolve as (answer: unknown) => void, reject });
+    });
+  }
+
+  get(namespace: string, name: string): LeaseView {
+    this.#checkReadable();
+    checkName(namespace, name);
+    const record = this.#table.get(leaseKey(namespace, name))?.record;
+    if (!isVisible(record)) {
+      throw notFound({ namespace, name });
+    }
+    return { record, remainingMs: this.remainingMs(record) };
+  }
+
+  list(query: ListQuery): ListPage {
+    this.#checkReadable();
+    if (query.namespace !== '') {
+      checkNamespace(query.namespace);
+    }
+    return listPage(this.#table, query, {
+      limits: this.#options.limits,
+      revision: this.revision,
+      remainingMs: (record) => this.remainingMs(record),
+    });
+  }
+
+  remainingMs(record: LeaseRecord): number | undefined {
+    const entry = this.#table.get(leaseKey(record.namespace, record.name));
+    if (!isHeld(record) || entry?.record?.fencingToken !== record.fencingToken || !isHeld(entry.record)) {
+      return undefined;
+    }
+    return Math.max(0, entry.deadlineMs - this.#options.clock.monotonicMs());
+  }
+
+  watch(query: WatchQuery, sink: WatchSink): Watch {
+    this.#checkOpen();
+    if (query.name !== '') {
+      checkName(query.namespace, query.name);
+    } else if (query.namespace !== '') {
+      checkNamespace(query.namespace);
+    }
+    return this.#hub.open(query, sink);
+  }
+
+  async attach(request: AttachRequest, listener: AttachmentListener): Promise<Attachment> {
+    checkName(request.namespace, request.name);
+    checkHolder('holder', request.holder, this.#options.limits);
+    checkToken(request.fencingToken);
+    const entry = this.#table.get(leaseKey(request.namespace, request.name));
+    while (entry?.inFlight !== undefined) {
+      await new Promise<void>((resolve) => {
+        entry.whenSettled(resolve);
+      });
+    }
+    this.#checkOpen();
+    if (entry === undefined || !isVisible(entry.record)) {
+      throw notFound(request);
+    }
+    const refusal = refusalToRenew(entry, entry.record, request, this.#commits.moment());
+    if (refusal !== undefined) {
+      throw refusal;
+    }
+    const attachment = new LeaseAttachment(entry, request.fencingToken, listener);
+    entry.attach(attachment);
+    this.beat(attachment, request.readAtMs);
+    return attachment;
+  }
+
+  beat(attachment: Attachment, readAtMs: number): BeatResult {
+    const { entry } = attachment as LeaseAttachment;
+    if (entry === undefined) {
+      return 'lost';
+    }
+    const { record } = entry;
+    if (this.#closed !== undefined || entry.inFlight?.ends === true || readAtMs >= entry.renewableUntilMs || !isHeld(record)) {
+      return 'ending';
+    }
+    entry.renew(readAtMs, record.durationMs);
+    entry.beatAtMs = readAtMs;
+    if (entry.checkpointAtMs === Infinity) {
+      this.#checkpointer.add(entry, readAtMs);
+    }
+    return 'renewed';
+  }
+
+  detach(attachment: Attachment): void {
+    const lease = attachment as LeaseAttachment;
+    lease.entry?.detach(lease);
+    lease.entry = undefined;
+  }
+
+  async drain(): Promise<void> {
+    if (this.#closed !== undefined) {
+      return;
+    }
+    const draining = new LeaseError('DRAINING', 'Server is draining: try another one, or again in a moment');
+    this.#close(draining);
+    await this.#commits.finish(draining);
+    this.#hub.close(draining);
+    await this.#store.leaveNote(this.#note());
+    await this.#store.close();
+  }
+
+  /** The time left of every lease that a start would count in full. */
+  #note(): NoteEntry[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    const note: NoteEntry[] = [];
+    for (const { key, record, deadlineMs, freeAtMs } of this.#table.all()) {
+      if (record !== undefined && (isHeld(record) || record.delayed || record.reservedMs !== undefined)) {
+        const untilMs = isHeld(record) ? deadlineMs : freeAtMs;
+        note.push({ key, fencingToken: record.fencingToken, remainingMs: Math.max(0, untilMs - nowMs) });
+      }
+    }
+    return note;
+  }
+
+  /** Outcomes are unknown from here on: nothing is answered from this memory any more. */
+  #fail(error: Error): void {
+    const failed = new LeaseError('STORE_UNAVAILABLE', 'Store failed: the server is opening it again', {}, { cause: error });
+    this.#close(failed);
+    this.#commits.abandon(failed);
+    this.#hub.close(failed);
+    this.#options.onFailure(error);
+  }
+
+  #close(error: LeaseError): void {
+    this.#closed = error;
+    this.#sweeper.stop();
+    this.#checkpointer.stop();
+    this.#waiting.close(error);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) {
+      throw this.#closed;
+    }
+  }
+
+  /** A server that drains still answers reads: what it has is committed. */
+  #checkReadable(): void {
+    if (this.#closed !== undefined && this.#closed.reason !== 'DRAINING') {
+      throw this.#closed;
+    }
+  }
 }

@@ -7,8 +7,10 @@ export interface LeaseRecord {
   /** Random identity of this incarnation of the record. */
   readonly uid: string;
   readonly state: LeaseState;
-  /** Who holds the lease, or held it last; empty when it was never held. */
+  /** Who holds the lease; of an expired one, who held it last; else empty. */
   readonly holder: string;
+  /** Who held the lease last, released or not: tells whether the holder changes. */
+  readonly lastHolder: string;
   /** The acquire id of the last tenure; empty when the holder's name was its identity. */
   readonly acquireId: string;
   readonly durationMs: number;
@@ -70,7 +72,19 @@ export function isVisible(record: LeaseRecord | undefined): record is LeaseRecor
   return record !== undefined && record.reservedMs === undefined;
 }
 
+/** A record of a lease that somebody holds. */
+export type HeldRecord = LeaseRecord & { readonly state: 'HELD' };
+
 /** Whether somebody holds the lease. */
-export function isHeld(record: LeaseRecord | undefined): record is LeaseRecord {
+export function isHeld(record: LeaseRecord | undefined): record is HeldRecord {
   return record?.state === 'HELD' && record.reservedMs === undefined;
+}
+
+/** Whether two maps have the same entries. */
+export function sameMap(left: StringMap, right: StringMap): boolean {
+  if (left === right) {
+    return true;
+  }
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length && keys.every((key) => Object.hasOwn(right, key) && left[key] === right[key]);
 }

@@ -119,7 +119,7 @@ export interface Lease {
    */
   readonly uid: string;
   /**
-   * Who holds the lease, or held it last; empty when it was never held. 1 to
+   * Who holds the lease; of an expired one, who held it last; else empty. 1 to
    * 512 bytes.
    */
   readonly holder: string;

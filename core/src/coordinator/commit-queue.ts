@@ -1,0 +1,361 @@
+import type { Entry } from './entry.js';
+import type { LeaseTable } from './lease-table.js';
+import { nobody, type Pending, type PendingWaiter } from './pending.js';
+import type { Sweeper } from './sweeper.js';
+import type { Waiting } from './waiting.js';
+import type { WatchHub } from './watch-hub.js';
+import type { Clock } from '../clock.js';
+import type { CommittedChange } from '../lease/change.js';
+import type { AcquireCommand, Command } from '../lease/commands.js';
+import { decide } from '../lease/decide.js';
+import type { ChangeDecision } from '../lease/decision.js';
+import { LeaseError, limitExceeded } from '../lease/errors.js';
+import type { Limits } from '../lease/limits.js';
+import { isVisible, leaseKey } from '../lease/record.js';
+import type { Moment } from '../lease/situation.js';
+import { StoreFullError, type Store } from '../store/store.js';
+
+/** How long after a full store the server tries again to commit what time has made due. */
+const retryMs = 1000;
+
+/**
+ * Commands on their way through decision and commit.
+ *
+ * One commit is under way at a time, and it holds at most one change of a lease. Commands are decided when their commit begins, so
+ * always on committed state; one whose lease has a change in flight waits for its outcome. So no answer ever follows from a state
+ * that is not committed, and a commit that fails takes nothing with it but its own changes.
+ */
+export class CommitQueue {
+  readonly #parts: CommitQueueParts;
+  /** In the order of arrival; those that waited for an outcome come first. */
+  #queue: Pending[] = [];
+  #unblocked: Pending[] = [];
+  #elapsed: Entry[] = [];
+  /** Those that wait for the outcome of a change. */
+  readonly #blocked = new Set<Pending>();
+  #committing = false;
+  #scheduled = false;
+  #abandoned = false;
+  #idle: (() => void)[] = [];
+
+  constructor(parts: CommitQueueParts) {
+    this.#parts = parts;
+  }
+
+  /** How many commands wait to be decided. */
+  get length(): number {
+    return this.#queue.length + this.#unblocked.length;
+  }
+
+  add(pending: Pending): void {
+    this.#queue.push(pending);
+    this.#schedule();
+  }
+
+  /** Does what time has made due for a lease. The sweeper hears when it is done. */
+  elapse(entry: Entry): void {
+    this.#elapsed.push(entry);
+    this.#schedule();
+  }
+
+  /** Resolves once everything is committed and answered; what waits for something that will not happen any more is refused. */
+  async finish(error: LeaseError): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#idle.push(resolve);
+      this.#schedule();
+    });
+    this.abandon(error);
+  }
+
+  /** Refuses everything that waits, for good. */
+  abandon(error: LeaseError): void {
+    this.#abandoned = true;
+    for (const pending of [...this.#blocked, ...this.#unblocked, ...this.#queue]) {
+      pending.reject(error);
+    }
+    this.#queue = [];
+    this.#unblocked = [];
+    this.#elapsed = [];
+    this.#blocked.clear();
+  }
+
+  /** Now, for a decision. */
+  moment(): Moment {
+    const { clock, limits, newUid } = this.#parts;
+    return { nowMs: clock.monotonicMs(), wallMs: clock.wallMs(), limits, newUid };
+  }
+
+  /** What arrives together is decided together: the input that waits now is read first. */
+  #schedule(): void {
+    if (!this.#scheduled && !this.#committing && !this.#abandoned) {
+      this.#scheduled = true;
+      this.#parts.clock.soon(() => {
+        this.#scheduled = false;
+        this.#next();
+      });
+    }
+  }
+
+  /** Decides what is there, as far as it fits into one commit, and commits it. */
+  #next(): void {
+    if (this.#committing || this.#abandoned) {
+      return;
+    }
+    const startMs = this.#parts.clock.monotonicMs();
+    const batch: Staged[] = [];
+    this.#decideElapsed(batch);
+    this.#decideAll(batch);
+    if (batch.length > 0) {
+      void this.#commit(batch, startMs);
+    } else if (this.length > 0 || this.#elapsed.length > 0) {
+      this.#schedule();
+    } else {
+      this.#idle.splice(0).forEach((resolve) => {
+        resolve();
+      });
+    }
+  }
+
+  #decideElapsed(batch: Staged[]): void {
+    const entries = this.#elapsed;
+    this.#elapsed = [];
+    for (const entry of entries) {
+      // A change in flight brings the lease back to the sweeper.
+      if (entry.inFlight !== undefined || !this.#decide(entry, ofServer({ kind: 'elapse', ...nameOf(entry) }), batch)) {
+        this.#parts.sweeper.done();
+        this.#goOn(entry);
+      }
+    }
+  }
+
+  #decideAll(batch: Staged[]): void {
+    const queue = this.#unblocked.length === 0 ? this.#queue : [...this.#unblocked, ...this.#queue];
+    this.#unblocked = [];
+    this.#queue = [];
+    let taken = 0;
+    for (const pending of queue) {
+      if (batch.length >= this.#parts.batchMax) {
+        break;
+      }
+      taken++;
+      const entry = this.#parts.table.getOrAdd(leaseKey(pending.command.namespace, pending.command.name));
+      if (entry.inFlight === undefined) {
+        this.#decide(entry, pending, batch);
+        this.#parts.table.forgetIfEmpty(entry);
+      } else {
+        this.#block(entry, pending);
+      }
+    }
+    this.#queue = queue.slice(taken).concat(this.#queue);
+  }
+
+  /** Decides one command; returns whether it is in the batch now. */
+  #decide(entry: Entry, pending: Pending, batch: Staged[]): boolean {
+    const decision = decide(entry, pending.command, this.moment());
+    switch (decision.kind) {
+      case 'answer':
+        pending.resolve(decision.answer);
+        return false;
+      case 'refuse':
+        pending.reject(decision.error);
+        return false;
+      case 'queue':
+        if (isAcquire(pending)) {
+          this.#parts.waiting.add(entry, pending);
+          this.#parts.sweeper.watch(entry);
+        }
+        return false;
+      case 'await':
+        this.#block(entry, pending);
+        this.#parts.sweeper.watch(entry);
+        return false;
+      case 'change':
+        return this.#stage(entry, pending, decision, batch);
+    }
+  }
+
+  #stage(entry: Entry, pending: Pending, decision: ChangeDecision, batch: Staged[]): boolean {
+    const { table, limits, waiting } = this.#parts;
+    const { namespace } = pending.command;
+    const adds = !isVisible(entry.record) && isVisible(decision.change.record) && decision.grantedTo === undefined;
+    if (adds && table.countIn(namespace) >= limits.leasesPerNamespaceMax) {
+      pending.reject(limitExceeded(`leases in namespace ${namespace}`, limits.leasesPerNamespaceMax));
+      return false;
+    }
+    const heir = decision.grantedTo && waiting.granting(entry, decision.grantedTo);
+    entry.inFlight = decision;
+    batch.push({ entry, pending, decision, heir });
+    return true;
+  }
+
+  #block(entry: Entry, pending: Pending): void {
+    this.#blocked.add(pending);
+    entry.whenSettled(() => {
+      if (this.#blocked.delete(pending)) {
+        this.#unblocked.push(pending);
+        this.#schedule();
+      }
+    });
+  }
+
+  async #commit(batch: readonly Staged[], startMs: number): Promise<void> {
+    this.#committing = true;
+    const decidedMs = this.#parts.clock.monotonicMs() - startMs;
+    let committed: readonly CommittedChange[];
+    try {
+      committed = await this.#parts.store.commit(batch.map(({ decision }) => decision.change));
+    } catch (error) {
+      this.#committing = false;
+      this.#commitFailed(batch, error);
+      this.#next();
+      return;
+    }
+    this.#committing = false;
+    if (!this.#abandoned) {
+      this.#publish(batch, committed, decidedMs);
+      this.#next();
+    }
+  }
+
+  /** Makes a commit known, in this order: the table and what is live, the streams of heartbeats, watchers, those who asked. */
+  #publish(batch: readonly Staged[], committed: readonly CommittedChange[], decidedMs: number): void {
+    const { clock, hub } = this.#parts;
+    const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+    batch.forEach((staged, index) => {
+      const change = committed[index];
+      if (change !== undefined) {
+        this.#apply(staged, change, now);
+      }
+    });
+    hub.publish(committed);
+    batch.forEach((staged, index) => {
+      const change = committed[index];
+      if (change !== undefined) {
+        this.#answer(staged, change);
+      }
+    });
+    this.#parts.sweeper.sweep();
+    this.#countCheckpoints(batch, decidedMs + clock.monotonicMs() - now.nowMs);
+  }
+
+  #apply({ entry, decision, heir }: Staged, change: CommittedChange, now: { nowMs: number; wallMs: number }): void {
+    const wasVisible = isVisible(entry.record);
+    entry.inFlight = undefined;
+    entry.commit(change, decision, now);
+    if (heir !== undefined) {
+      this.#parts.waiting.granted(entry, heir);
+    }
+    this.#parts.table.refresh(entry, wasVisible);
+  }
+
+  #answer({ entry, pending, decision, heir }: Staged, change: CommittedChange): void {
+    pending.resolve(decision.answer(change));
+    const grantee = decision.grantsCaller ? pending : heir?.pending;
+    if (heir !== undefined && change.record !== undefined) {
+      heir.pending.resolve({ kind: 'granted', record: change.record });
+    }
+    if (grantee?.caller.gone === true) {
+      this.#abandonGrant(entry, change.revision);
+    }
+    if (pending.command.kind === 'elapse') {
+      this.#parts.sweeper.done();
+    }
+    this.#goOn(entry);
+  }
+
+  /** A lease has nothing in flight any more: what waited for that goes on, and the sweeper watches it again. */
+  #goOn(entry: Entry): void {
+    entry.settle();
+    this.#parts.sweeper.watch(entry);
+    this.#parts.table.forgetIfEmpty(entry);
+  }
+
+  /** The caller of a new grant is gone: the next commit takes it back, unless the holder shows itself until then. */
+  #abandonGrant(entry: Entry, resourceVersion: bigint): void {
+    this.add(ofServer({ kind: 'abandon', ...nameOf(entry), resourceVersion }));
+  }
+
+  #commitFailed(batch: readonly Staged[], error: unknown): void {
+    for (const { entry, heir } of batch) {
+      entry.inFlight = undefined;
+      if (heir !== undefined) {
+        this.#parts.waiting.notGranted(entry, heir);
+      }
+    }
+    if (error instanceof StoreFullError) {
+      this.#storeFull(batch, error);
+    } else {
+      // Also a version that is not the one in memory: then this memory is not what the store has.
+      this.#outcomeUnknown(batch, error);
+    }
+  }
+
+  /** Nothing was changed: callers are refused, and what time has made due is tried again. */
+  #storeFull(batch: readonly Staged[], cause: StoreFullError): void {
+    for (const { entry, pending } of batch) {
+      if (pending.command.kind === 'elapse') {
+        this.#parts.sweeper.done();
+        entry.retryAtMs = this.#parts.clock.monotonicMs() + retryMs;
+      } else {
+        pending.reject(new LeaseError('STORE_FULL', 'Store is full: nothing was changed', {}, { cause }));
+      }
+      this.#goOn(entry);
+    }
+  }
+
+  #outcomeUnknown(batch: readonly Staged[], cause: unknown): void {
+    const unknown = new LeaseError('OUTCOME_UNKNOWN', 'Commit failed: it may or may not have taken effect', {}, { cause });
+    this.#parts.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
+    for (const { entry, pending, heir } of batch) {
+      pending.reject(unknown);
+      heir?.pending.reject(unknown);
+      entry.settle();
+    }
+  }
+
+  /** Tells what share of the loop's time the checkpoints of a commit took. */
+  #countCheckpoints(batch: readonly Staged[], spentMs: number): void {
+    const checkpoints = batch.filter(({ pending }) => pending.command.kind === 'checkpoint').length;
+    if (checkpoints > 0) {
+      this.#parts.onCheckpointCost((spentMs * checkpoints) / batch.length);
+    }
+  }
+}
+
+export interface CommitQueueParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly batchMax: number;
+  readonly table: LeaseTable;
+  readonly waiting: Waiting;
+  readonly sweeper: Sweeper;
+  readonly hub: WatchHub;
+  newUid(): string;
+  onCheckpointCost(ms: number): void;
+  /** A commit has an unknown outcome. */
+  onFailure(error: Error): void;
+}
+
+/** A change in the commit under way. */
+interface Staged {
+  readonly entry: Entry;
+  readonly pending: Pending;
+  readonly decision: ChangeDecision;
+  /** The waiter whom it grants the lease. */
+  readonly heir: PendingWaiter | undefined;
+}
+
+function isAcquire(pending: Pending): pending is Pending & { readonly command: AcquireCommand } {
+  return pending.command.kind === 'acquire';
+}
+
+function nameOf({ key }: Entry): { namespace: string; name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** A command of the server itself, which has nobody to tell. */
+function ofServer(command: Command): Pending {
+  return { command, caller: nobody, resolve: () => undefined, reject: () => undefined };
+}

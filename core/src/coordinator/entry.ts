@@ -1,0 +1,263 @@
+import type { Attachment, AttachmentListener, Loss } from './api.js';
+import type { PendingWaiter } from './pending.js';
+import { WaitQueue } from './wait-queue.js';
+import type { CommittedChange } from '../lease/change.js';
+import type { ChangeDecision } from '../lease/decision.js';
+import { unconfirmedGrantMsMax } from '../lease/limits.js';
+import { isHeld, isVisible, type LeaseKey, type LeaseRecord } from '../lease/record.js';
+import type { Standing } from '../lease/situation.js';
+
+/**
+ * One lease in memory: its committed record, and what is live about it. Deadlines move here, by heartbeats; the record changes only
+ * by `commit`.
+ */
+export class Entry implements Standing {
+  readonly key: LeaseKey;
+  readonly queue: WaitQueue<PendingWaiter> = new WaitQueue();
+  record: LeaseRecord | undefined;
+  deadlineMs = 0;
+  renewableUntilMs: number = Infinity;
+  freeAtMs = 0;
+  collectAtMs: number = Infinity;
+  confirmed = true;
+  /** Whether a stall has moved the deadline since the last renewal: it does so once. */
+  postponed = false;
+  /** Not before then does the sweeper try again what failed for want of room. */
+  retryAtMs = 0;
+  /** The earliest instant at which the sweeper will look at this lease; `Infinity`: it will not. */
+  wakeAtMs: number = Infinity;
+  /** The change in flight. At most one, and nothing is decided on top of it. */
+  inFlight: ChangeDecision | undefined;
+  /** What waits for the outcome of a change in flight, or of one that time has made due. */
+  #blocked: (() => void)[] | undefined;
+  #attachments: Set<LeaseAttachment> | undefined;
+  /** When the last beat was read, which no checkpoint has recorded yet; 0: there is none. */
+  beatAtMs = 0;
+  /** When the record last caught up with the renewals. */
+  recordedAtMs = 0;
+  /** When the next checkpoint of this lease is on the agenda; `Infinity`: none is. */
+  checkpointAtMs: number = Infinity;
+
+  constructor(key: LeaseKey) {
+    this.key = key;
+  }
+
+  /** Takes over a committed change: the record, and what it means for what is live. */
+  commit(committed: CommittedChange, decision: ChangeDecision, now: { readonly nowMs: number; readonly wallMs: number }): void {
+    const before = this.record;
+    const { record } = committed;
+    this.record = record;
+    this.retryAtMs = 0;
+    if (isHeld(record) && record.fencingToken !== before?.fencingToken) {
+      this.#beginTenure(record, decision, now.nowMs);
+    } else if (isHeld(record)) {
+      this.#continueTenure(record, before, decision, now.nowMs);
+    } else {
+      this.#endTenure(record, before, now);
+    }
+    this.#tell(before, committed);
+  }
+
+  /**
+   * Takes over a record that a store has kept, at a start: what is held counts in full from now, or for as long as a clean shutdown
+   * has noted.
+   */
+  restore(record: LeaseRecord, notedMs: number | undefined, now: { readonly nowMs: number; readonly wallMs: number }): void {
+    this.record = record;
+    this.recordedAtMs = now.nowMs;
+    if (isHeld(record)) {
+      this.deadlineMs = now.nowMs + (notedMs ?? record.durationMs);
+      this.renewableUntilMs = record.revoking === undefined ? Infinity : now.nowMs + record.revoking.graceMs;
+    } else if (record.reservedMs !== undefined) {
+      this.freeAtMs = now.nowMs + (notedMs ?? record.reservedMs);
+    } else {
+      this.freeAtMs = record.delayed ? now.nowMs + (notedMs ?? record.lockDelayMs) : 0;
+      this.collectAtMs = collectAt(record, now);
+    }
+  }
+
+  /** Counts a renewal that was read at `readAtMs`. Deadlines never go back. */
+  renew(readAtMs: number, durationMs: number): void {
+    const deadlineMs = readAtMs + durationMs;
+    if (deadlineMs > this.deadlineMs) {
+      this.deadlineMs = deadlineMs;
+    }
+    this.confirmed = true;
+    this.postponed = false;
+  }
+
+  /** When this lease next wants attention if nothing more happens; `Infinity`: never. */
+  nextWakeMs(): number {
+    return Math.max(this.#nextDueMs(), this.retryAtMs);
+  }
+
+  /** Tells the streams that a grace is over. */
+  endGrace(nowMs: number): void {
+    if (isHeld(this.record) && this.record.revoking !== undefined && nowMs >= this.renewableUntilMs) {
+      this.#lose({ reason: 'REVOKED', holder: this.record.holder, fencingToken: this.record.fencingToken, graceMs: undefined });
+    }
+  }
+
+  attach(attachment: LeaseAttachment): void {
+    this.#attachments ??= new Set();
+    this.#attachments.add(attachment);
+  }
+
+  detach(attachment: LeaseAttachment): void {
+    this.#attachments?.delete(attachment);
+    if (this.#attachments?.size === 0) {
+      this.#attachments = undefined;
+    }
+  }
+
+  /** Runs `action` once the change in flight, or the one that is due, has its outcome. */
+  whenSettled(action: () => void): void {
+    this.#blocked ??= [];
+    this.#blocked.push(action);
+  }
+
+  /** Lets go on what waited for an outcome. */
+  settle(): void {
+    const blocked = this.#blocked;
+    this.#blocked = undefined;
+    blocked?.forEach((action) => {
+      action();
+    });
+  }
+
+  /** Whether nothing is left to remember. */
+  isEmpty(): boolean {
+    return this.record === undefined && this.queue.size === 0 && this.inFlight === undefined && this.#blocked === undefined;
+  }
+
+  #nextDueMs(): number {
+    const { record } = this;
+    if (isHeld(record)) {
+      const graceEnds = record.revoking !== undefined && this.#attachments !== undefined ? this.renewableUntilMs : Infinity;
+      return Math.min(this.deadlineMs, graceEnds);
+    }
+    if (record?.reservedMs !== undefined || this.queue.first() !== undefined) {
+      return this.freeAtMs;
+    }
+    return this.collectAtMs;
+  }
+
+  #beginTenure(record: LeaseRecord, decision: ChangeDecision, nowMs: number): void {
+    const fromQueue = decision.grantedTo !== undefined;
+    this.deadlineMs = nowMs + (fromQueue ? Math.min(record.durationMs, unconfirmedGrantMsMax) : record.durationMs);
+    this.renewableUntilMs = Infinity;
+    this.freeAtMs = 0;
+    this.collectAtMs = Infinity;
+    this.confirmed = false;
+    this.postponed = false;
+    this.recordedAtMs = nowMs;
+    this.beatAtMs = 0;
+  }
+
+  #continueTenure(record: LeaseRecord, before: LeaseRecord | undefined, decision: ChangeDecision, nowMs: number): void {
+    if (decision.renews !== undefined) {
+      this.renew(decision.renews.from === 'commit' ? nowMs : decision.renews.atMs, record.durationMs);
+      this.recordedAtMs = nowMs;
+      this.beatAtMs = 0;
+    }
+    if (record.revoking !== undefined && record.revoking !== before?.revoking) {
+      this.renewableUntilMs = Math.min(this.renewableUntilMs, nowMs + record.revoking.graceMs);
+    }
+  }
+
+  #endTenure(record: LeaseRecord | undefined, before: LeaseRecord | undefined, now: { readonly nowMs: number; readonly wallMs: number }): void {
+    if (record?.reservedMs !== undefined) {
+      // The name stays reserved until the deadline that was acknowledged last, or until the lock delay it was deleted in.
+      this.freeAtMs = isHeld(before) ? this.deadlineMs : this.freeAtMs;
+    } else if (record === undefined) {
+      this.freeAtMs = 0;
+    } else if (isHeld(before)) {
+      this.freeAtMs = record.delayed ? now.nowMs + record.lockDelayMs : 0;
+    }
+    this.collectAtMs = isVisible(record) ? collectAt(record, now) : Infinity;
+    this.renewableUntilMs = Infinity;
+    this.confirmed = true;
+    this.beatAtMs = 0;
+  }
+
+  /** Tells the streams that keep this lease alive what has become of it. */
+  #tell(before: LeaseRecord | undefined, committed: CommittedChange): void {
+    if (this.#attachments === undefined || before === undefined) {
+      return;
+    }
+    const { record } = this;
+    if (isHeld(record) && record.fencingToken === before.fencingToken) {
+      this.#tellLiving(record, before);
+      return;
+    }
+    this.#lose({
+      reason: lossReason(committed),
+      holder: isHeld(record) ? record.holder : '',
+      fencingToken: record?.fencingToken ?? before.fencingToken,
+      graceMs: undefined,
+    });
+  }
+
+  #tellLiving(record: LeaseRecord, before: LeaseRecord): void {
+    if (record.revoking !== undefined && record.revoking !== before.revoking) {
+      const { graceMs } = record.revoking;
+      this.#lose({ reason: 'REVOKED', holder: record.holder, fencingToken: record.fencingToken, graceMs: graceMs > 0 ? graceMs : undefined });
+    }
+    if (record.durationMs !== before.durationMs) {
+      this.#attachments?.forEach((attachment) => {
+        attachment.listener.onDuration(attachment, record.durationMs);
+      });
+    }
+  }
+
+  #lose(loss: Loss): void {
+    const attachments = this.#attachments;
+    if (loss.graceMs === undefined) {
+      this.#attachments = undefined;
+    }
+    attachments?.forEach((attachment) => {
+      if (loss.graceMs === undefined) {
+        attachment.entry = undefined;
+      }
+      attachment.listener.onLoss(attachment, loss);
+    });
+  }
+}
+
+/** A held lease on a stream of heartbeats. */
+export class LeaseAttachment implements Attachment {
+  readonly fencingToken: bigint;
+  readonly listener: AttachmentListener;
+  /** The lease; `undefined` once it is lost or detached. */
+  entry: Entry | undefined;
+
+  constructor(entry: Entry, fencingToken: bigint, listener: AttachmentListener) {
+    this.entry = entry;
+    this.fencingToken = fencingToken;
+    this.listener = listener;
+  }
+
+  get durationMs(): number {
+    return this.entry?.record?.durationMs ?? 0;
+  }
+}
+
+function lossReason(committed: CommittedChange): Loss['reason'] {
+  const ending = committed.events[0];
+  switch (ending?.type) {
+    case 'EXPIRED':
+    case 'DELETED':
+      return ending.type;
+    default:
+      return ending?.reason === 'REVOKED' ? 'REVOKED' : 'RELEASED';
+  }
+}
+
+/** When an expired lease is garbage. By the wall clock across restarts, which costs nothing but tidiness when it jumps. */
+function collectAt(record: LeaseRecord, now: { readonly nowMs: number; readonly wallMs: number }): number {
+  if (record.state !== 'EXPIRED' || record.keepAfterExpiryMs === undefined) {
+    return Infinity;
+  }
+  const leftMs = record.endTimeMs + record.keepAfterExpiryMs - now.wallMs;
+  return now.nowMs + Math.min(Math.max(leftMs, 0), record.keepAfterExpiryMs);
+}

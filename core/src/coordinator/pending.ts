@@ -1,0 +1,21 @@
+import type { Caller } from './api.js';
+import type { AcquireCommand, Answer, Command } from '../lease/commands.js';
+import type { LeaseError } from '../lease/errors.js';
+import type { Waiter } from './wait-queue.js';
+
+/** A command on its way: decided when its turn comes, answered when what it follows from is committed. */
+export interface Pending {
+  readonly command: Command;
+  readonly caller: Caller;
+  resolve(answer: Answer): void;
+  reject(error: LeaseError): void;
+}
+
+/** An Acquire that waits in a queue. */
+export interface PendingWaiter extends Waiter {
+  readonly pending: Pending & { readonly command: AcquireCommand };
+  cancelTimer: () => void;
+}
+
+/** For commands of the server itself. */
+export const nobody: Caller = { gone: false, onGone: () => undefined };

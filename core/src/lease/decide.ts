@@ -1,0 +1,36 @@
+import type { Command } from './commands.js';
+import type { Decision } from './decision.js';
+import type { Moment, Standing } from './situation.js';
+import { decideAcquire } from './verbs/acquire.js';
+import { decideAbandon, decideCheckpoint, decideElapse } from './verbs/internal.js';
+import { decideCreate, decideDelete, decideUpdate } from './verbs/manage.js';
+import { decideRelease, decideRevoke } from './verbs/end.js';
+import { decideRenew, decideValidate } from './verbs/renew.js';
+
+/** Decides a command: a pure function of the lease's standing, the command and the moment. */
+export function decide(standing: Standing, command: Command, moment: Moment): Decision {
+  switch (command.kind) {
+    case 'acquire':
+      return decideAcquire(standing, command, moment);
+    case 'renew':
+      return decideRenew(standing, command, moment);
+    case 'validate':
+      return decideValidate(standing, command);
+    case 'release':
+      return decideRelease(standing, command, moment);
+    case 'revoke':
+      return decideRevoke(standing, command, moment);
+    case 'create':
+      return decideCreate(standing, command, moment);
+    case 'update':
+      return decideUpdate(standing, command, moment);
+    case 'delete':
+      return decideDelete(standing, command, moment);
+    case 'elapse':
+      return decideElapse(standing, command, moment);
+    case 'checkpoint':
+      return decideCheckpoint(standing, command);
+    case 'abandon':
+      return decideAbandon(standing, command, moment);
+  }
+}
