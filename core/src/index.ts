@@ -22,6 +22,8 @@ export type { CoordinatorOptions } from './coordinator/options.js';
 export type { Change, CommittedChange, EventReason, EventType, LeaseEvent } from './lease/change.js';
 export { stamp } from './lease/change.js';
 export type { Answer, AnswerTo, BusyLease, Claim, Command, Metadata } from './lease/commands.js';
+export { decide } from './lease/decide.js';
+export type { Decision } from './lease/decision.js';
 export type { ErrorDetail, ErrorReason, StatusName } from './lease/errors.js';
 export { invalidField, LeaseError, limitExceeded } from './lease/errors.js';
 export type { Limits } from './lease/limits.js';
@@ -30,6 +32,8 @@ export type { LeaseKey, LeaseRecord, LeaseState, Revoking, StringMap } from './l
 export { emptyMap, isHeld, isVisible, leaseKey } from './lease/record.js';
 export type { Selector } from './lease/selectors.js';
 export { everything, parseSelector } from './lease/selectors.js';
+export type { Moment, Queue, Situation, Standing } from './lease/situation.js';
+export { situationOf } from './lease/situation.js';
 export { checkName, checkNamespace } from './lease/validate.js';
 export { MemoryDisk, MemoryStore } from './store/memory.js';
 export type { HistoryPage, NoteEntry, Store, StoreState } from './store/store.js';

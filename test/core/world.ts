@@ -137,7 +137,7 @@ export class Client implements Caller {
 /** A store whose commits wait at a gate when it is shut, and can be made to fail. */
 export class GatedStore implements Store {
   readonly #inner: Store;
-  #gate: Promise<void> = Promise.resolve();
+  #gate: Promise<void> | undefined;
   #open: () => void = () => undefined;
   /** The next commit fails with this. With `lands`, it is made all the same. */
   failNext: { error: Error; lands: boolean } | undefined;
@@ -149,12 +149,13 @@ export class GatedStore implements Store {
 
   /** Holds up commits until `open`. */
   shut(): void {
-    this.#gate = new Promise((resolve) => {
+    this.#gate ??= new Promise((resolve) => {
       this.#open = resolve;
     });
   }
 
   async open(): Promise<void> {
+    this.#gate = undefined;
     this.#open();
     await settle();
   }

@@ -45,7 +45,10 @@ export interface LeaseCoordinator {
   /** Ends an attachment. The lease lives on. */
   detach(attachment: Attachment): void;
 
-  /** Refuses everything new, answers waiters, ends watches, commits what is queued, leaves the note and closes the store. */
+  /**
+   * Refuses everything new, answers waiters, commits what is queued, ends watches, leaves the note and closes the store. Without a
+   * note when the store fails meanwhile: then the next start counts in full.
+   */
   drain(): Promise<void>;
 }
 

@@ -77,6 +77,7 @@ export class CommitQueue {
     this.#unblocked = [];
     this.#elapsed = [];
     this.#blocked.clear();
+    this.#becomeIdle();
   }
 
   /** Now, for a decision. */
@@ -110,10 +111,14 @@ export class CommitQueue {
     } else if (this.length > 0 || this.#elapsed.length > 0) {
       this.#schedule();
     } else {
-      this.#idle.splice(0).forEach((resolve) => {
-        resolve();
-      });
+      this.#becomeIdle();
     }
+  }
+
+  #becomeIdle(): void {
+    this.#idle.splice(0).forEach((resolve) => {
+      resolve();
+    });
   }
 
   #decideElapsed(batch: Staged[]): void {

@@ -236,7 +236,9 @@ class Coordinator implements LeaseCoordinator {
     this.#close(draining);
     await this.#commits.finish(draining);
     this.#hub.close(draining);
-    await this.#store.leaveNote(this.#note());
+    if (this.#isDraining()) {
+      await this.#store.leaveNote(this.#note());
+    }
     await this.#store.close();
   }
 
@@ -275,9 +277,14 @@ class Coordinator implements LeaseCoordinator {
     }
   }
 
+  /** Whether it is closed because it drains, and the store has not failed meanwhile. */
+  #isDraining(): boolean {
+    return this.#closed?.reason === 'DRAINING';
+  }
+
   /** A server that drains still answers reads: what it has is committed. */
   #checkReadable(): void {
-    if (this.#closed !== undefined && this.#closed.reason !== 'DRAINING') {
+    if (this.#closed !== undefined && !this.#isDraining()) {
       throw this.#closed;
     }
   }
