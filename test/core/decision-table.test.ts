@@ -231,7 +231,6 @@ const table: Record<Row, Record<Situation, string>> = {
   },
 };
 
-
 type Row =
   | Exclude<Command['kind'], 'acquire'>
   | 'acquire by another'
@@ -253,7 +252,13 @@ const claim: Claim = { holder: 'b', acquireId: 'other', durationMs: 10_000 };
 const commands: Record<Row, Command> = {
   'acquire by another': { kind: 'acquire', ...lease, claim, waitMs: 0, priority: 0 },
   'acquire by another, waiting': { kind: 'acquire', ...lease, claim, waitMs: 5_000, priority: 0 },
-  'acquire repeated by the holder': { kind: 'acquire', ...lease, claim: { ...claim, holder: 'a', acquireId: 'id' }, waitMs: 0, priority: 0 },
+  'acquire repeated by the holder': {
+    kind: 'acquire',
+    ...lease,
+    claim: { ...claim, holder: 'a', acquireId: 'id' },
+    waitMs: 0,
+    priority: 0,
+  },
   renew: { kind: 'renew', ...lease, holder: 'a', fencingToken: token, readAtMs: nowMs },
   'renew with a stale token': { kind: 'renew', ...lease, holder: 'a', fencingToken: token - 1n, readAtMs: nowMs },
   release: { kind: 'release', ...lease, fencingToken: token, transferTo: '' },
@@ -262,7 +267,15 @@ const commands: Record<Row, Command> = {
   'revoke by force': { kind: 'revoke', ...lease, fencingToken: token, graceMs: 0, force: true, transferTo: '' },
   validate: { kind: 'validate', ...lease, fencingToken: token },
   create: { kind: 'create', ...lease, metadata: {} },
-  update: { kind: 'update', ...lease, resourceVersion: version, fencingToken: 0n, set: { labels: { a: 'b' } }, removeLabels: [], removeAnnotations: [] },
+  update: {
+    kind: 'update',
+    ...lease,
+    resourceVersion: version,
+    fencingToken: 0n,
+    set: { labels: { a: 'b' } },
+    removeLabels: [],
+    removeAnnotations: [],
+  },
   'update by the holder': {
     kind: 'update',
     ...lease,

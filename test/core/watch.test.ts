@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { defaultLimits, everything, parseSelector, type LeaseError, type WatchMessage, type WatchQuery, type WatchSink } from '@leasehold/core';
+import {
+  defaultLimits,
+  everything,
+  parseSelector,
+  type LeaseError,
+  type WatchMessage,
+  type WatchQuery,
+  type WatchSink,
+} from '@leasehold/core';
 import { acquire, lease, release, remove, renew, update, World } from './world.js';
 import { settle } from '../support/fake-clock.js';
 
@@ -20,7 +28,9 @@ class Reader implements WatchSink {
   }
 
   get seen(): string[] {
-    return this.messages.flatMap(({ events }) => events.map(({ type, lease: { name }, revision }) => `${type} ${name} ${revision}`));
+    return this.messages.flatMap(({ events }) =>
+      events.map(({ type, lease: { name }, revision }) => `${type} ${name} ${revision}`),
+    );
   }
 
   get last(): bigint {
@@ -62,7 +72,11 @@ describe('a watch', () => {
     void world.coordinator.submit(acquire('b', {}, { waitMs: 60_000 }));
     await settle();
     await world.do(release(token));
-    expect(reader.seen).toEqual([`ACQUIRED example ${token}`, `RELEASED example ${token + 1n}`, `ACQUIRED example ${token + 1n}`]);
+    expect(reader.seen).toEqual([
+      `ACQUIRED example ${token}`,
+      `RELEASED example ${token + 1n}`,
+      `ACQUIRED example ${token + 1n}`,
+    ]);
     expect(reader.messages.at(-1)?.events.map(({ lease: { holder, state } }) => [holder, state])).toEqual([
       ['', 'AVAILABLE'],
       ['b', 'HELD'],
@@ -136,7 +150,10 @@ describe('a resumed watch', () => {
     const world = await World.start(options);
     const whole = await watch(world);
     const start = whole.last;
-    await churn(world, Array.from({ length: 30 }, (_, index) => `lease-${index % 7}`));
+    await churn(
+      world,
+      Array.from({ length: 30 }, (_, index) => `lease-${index % 7}`),
+    );
     for (let at = 0; at <= whole.messages.length; at += 7) {
       const from = whole.messages.slice(0, at).at(-1)?.revision ?? start;
       const expected = whole.seen.filter((event) => BigInt(event.split(' ')[2] ?? '0') > from);
@@ -197,7 +214,10 @@ describe('a slow reader', () => {
     slow.room = 1;
     const handle = world.coordinator.watch(query(), slow);
     await settle();
-    await churn(world, Array.from({ length: 40 }, (_, index) => `lease-${index}`));
+    await churn(
+      world,
+      Array.from({ length: 40 }, (_, index) => `lease-${index}`),
+    );
     expect(slow.seen).toEqual([]);
     for (let turn = 0; turn < 200 && slow.seen.length < fast.seen.length; turn++) {
       slow.room = 2;
@@ -218,7 +238,10 @@ describe('a slow reader', () => {
     slow.room = 1;
     const handle = world.coordinator.watch(query(), slow);
     await settle();
-    await churn(world, Array.from({ length: 20 }, (_, index) => `lease-${index}`));
+    await churn(
+      world,
+      Array.from({ length: 20 }, (_, index) => `lease-${index}`),
+    );
     world.disk.floor = world.coordinator.revision;
     world.disk.history.length = 0;
     slow.room = Infinity;

@@ -66,7 +66,11 @@ export class World {
 
 export const lease = { namespace: 'default', name: 'example' } as const;
 
-export function acquire(holder: string, claim: Partial<Claim> = {}, queue: { waitMs?: number; priority?: number } = {}): Extract<Command, { kind: 'acquire' }> {
+export function acquire(
+  holder: string,
+  claim: Partial<Claim> = {},
+  queue: { waitMs?: number; priority?: number } = {},
+): Extract<Command, { kind: 'acquire' }> {
   return {
     kind: 'acquire',
     ...lease,
@@ -101,7 +105,16 @@ export function update(
   set: Extract<Command, { kind: 'update' }>['set'],
   guards: { resourceVersion?: bigint; fencingToken?: bigint; removeLabels?: string[]; removeAnnotations?: string[] } = {},
 ): Extract<Command, { kind: 'update' }> {
-  return { kind: 'update', ...lease, set, resourceVersion: 0n, fencingToken: 0n, removeLabels: [], removeAnnotations: [], ...guards };
+  return {
+    kind: 'update',
+    ...lease,
+    set,
+    resourceVersion: 0n,
+    fencingToken: 0n,
+    removeLabels: [],
+    removeAnnotations: [],
+    ...guards,
+  };
 }
 
 export function create(metadata: Extract<Command, { kind: 'create' }>['metadata'] = {}): Extract<Command, { kind: 'create' }> {
@@ -189,7 +202,9 @@ export async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
     (error: unknown) => ({ error }),
   );
   if ('value' in outcome) {
-    throw new Error(`Expected a refusal, got ${JSON.stringify(outcome.value, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`);
+    throw new Error(
+      `Expected a refusal, got ${JSON.stringify(outcome.value, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
+    );
   }
   return (outcome.error as { reason?: unknown }).reason ?? outcome.error;
 }

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { OutcomeUnknownError, StoreFullError, everything, type Attachment, type CommittedChange, type WatchMessage } from '@leasehold/core';
+import {
+  OutcomeUnknownError,
+  StoreFullError,
+  everything,
+  type Attachment,
+  type CommittedChange,
+  type WatchMessage,
+} from '@leasehold/core';
 import { acquire, Client, lease, release, remove, renew, revoke, update, World } from '../core/world.js';
 import { settle } from '../support/fake-clock.js';
 
@@ -27,14 +34,33 @@ type Step =
 
 const who = fc.integer({ min: 0, max: 3 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('acquire'), who, waitMs: fc.constantFrom(0, 0, 2_000, 60_000), priority: fc.integer({ min: 0, max: 2 }) } as const) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('renew', 'attach', 'beat', 'beat', 'release', 'hang-up'), who } as const) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('acquire'),
+      who,
+      waitMs: fc.constantFrom(0, 0, 2_000, 60_000),
+      priority: fc.integer({ min: 0, max: 2 }),
+    } as const),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constantFrom('renew', 'attach', 'beat', 'beat', 'release', 'hang-up'), who } as const),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('transfer'), who, to: who } as const) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('revoke'), graceMs: fc.constantFrom(0, 1_000) } as const) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('delete', 'update', 'kill', 'redeploy', 'shut', 'open', 'open', 'full') } as const) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('delete', 'update', 'kill', 'redeploy', 'shut', 'open', 'open', 'full'),
+    } as const),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('break'), lands: fc.boolean() } as const) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('advance'), ms: fc.constantFrom(1, 100, 900, 2_900, 3_020) } as const) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('stall', 'jump'), ms: fc.constantFrom(-3_600_000, 200, 2_000, 10_000) } as const) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('stall', 'jump'), ms: fc.constantFrom(-3_600_000, 200, 2_000, 10_000) } as const),
+  },
 );
 
 class Holder {

@@ -82,8 +82,8 @@ export class CommitQueue {
 
   /** Now, for a decision. */
   moment(): Moment {
-    const { clock, limits, newUid } = this.#parts;
-    return { nowMs: clock.monotonicMs(), wallMs: clock.wallMs(), limits, newUid };
+    const { clock, limits } = this.#parts;
+    return { nowMs: clock.monotonicMs(), wallMs: clock.wallMs(), limits, newUid: () => this.#parts.newUid() };
   }
 
   /** What arrives together is decided together: the input that waits now is read first. */

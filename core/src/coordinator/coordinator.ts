@@ -104,7 +104,7 @@ class Coordinator implements LeaseCoordinator {
       limits,
       batchMax,
       table,
-      newUid: options.newUid,
+      newUid: () => options.newUid(),
       waiting: this.#waiting,
       sweeper: this.#sweeper,
       hub: this.#hub,
@@ -206,7 +206,7 @@ class Coordinator implements LeaseCoordinator {
   }
 
   beat(attachment: Attachment, readAtMs: number): BeatResult {
-    const { entry } = attachment as LeaseAttachment;
+    const { entry } = own(attachment);
     if (entry === undefined) {
       return 'lost';
     }
@@ -223,7 +223,7 @@ class Coordinator implements LeaseCoordinator {
   }
 
   detach(attachment: Attachment): void {
-    const lease = attachment as LeaseAttachment;
+    const lease = own(attachment);
     lease.entry?.detach(lease);
     lease.entry = undefined;
   }
@@ -288,4 +288,10 @@ class Coordinator implements LeaseCoordinator {
       throw this.#closed;
     }
   }
+}
+
+/** Attachments are opaque to transports; every one comes from `attach`. */
+function own(attachment: Attachment): LeaseAttachment {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Checking it again would cost each beat.
+  return attachment as LeaseAttachment;
 }

@@ -165,7 +165,11 @@ export class Entry implements Standing {
     }
   }
 
-  #endTenure(record: LeaseRecord | undefined, before: LeaseRecord | undefined, now: { readonly nowMs: number; readonly wallMs: number }): void {
+  #endTenure(
+    record: LeaseRecord | undefined,
+    before: LeaseRecord | undefined,
+    now: { readonly nowMs: number; readonly wallMs: number },
+  ): void {
     if (record?.reservedMs !== undefined) {
       // The name stays reserved until the deadline that was acknowledged last, or until the lock delay it was deleted in.
       this.freeAtMs = isHeld(before) ? this.deadlineMs : this.freeAtMs;
@@ -201,7 +205,12 @@ export class Entry implements Standing {
   #tellLiving(record: LeaseRecord, before: LeaseRecord): void {
     if (record.revoking !== undefined && record.revoking !== before.revoking) {
       const { graceMs } = record.revoking;
-      this.#lose({ reason: 'REVOKED', holder: record.holder, fencingToken: record.fencingToken, graceMs: graceMs > 0 ? graceMs : undefined });
+      this.#lose({
+        reason: 'REVOKED',
+        holder: record.holder,
+        fencingToken: record.fencingToken,
+        graceMs: graceMs > 0 ? graceMs : undefined,
+      });
     }
     if (record.durationMs !== before.durationMs) {
       this.#attachments?.forEach((attachment) => {

@@ -39,7 +39,15 @@ export class Waiting {
       return;
     }
     const order = first?.order ?? this.#arrivals++;
-    const waiter: PendingWaiter = { claim, priority, order, caller: pending.caller, granting: false, pending, cancelTimer: () => undefined };
+    const waiter: PendingWaiter = {
+      claim,
+      priority,
+      order,
+      caller: pending.caller,
+      granting: false,
+      pending,
+      cancelTimer: () => undefined,
+    };
     waiter.cancelTimer = this.#clock.after(waitMs, () => {
       this.#timeOut(entry, waiter);
     });

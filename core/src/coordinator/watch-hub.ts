@@ -287,6 +287,13 @@ function targetsOf(change: CommittedChange): readonly string[] {
   return ['', change.key.slice(0, change.key.indexOf('/')), change.key];
 }
 
-function gone(reason: 'REVISION_COMPACTED' | 'REVISION_UNKNOWN', why: string, revision: bigint, oldestRevision: bigint): LeaseError {
-  return new LeaseError(reason, `Watch from revision ${revision}: it ${why}, the oldest one is ${oldestRevision}`, { oldestRevision });
+function gone(
+  reason: 'REVISION_COMPACTED' | 'REVISION_UNKNOWN',
+  why: string,
+  revision: bigint,
+  oldestRevision: bigint,
+): LeaseError {
+  return new LeaseError(reason, `Watch from revision ${revision}: it ${why}, the oldest one is ${oldestRevision}`, {
+    oldestRevision,
+  });
 }

@@ -35,7 +35,8 @@ export interface LeaseEvent {
 
 export type EventType = 'CREATED' | 'ACQUIRED' | 'RENEWED' | 'RELEASED' | 'EXPIRED' | 'UPDATED' | 'DELETED';
 
-export type EventReason = 'REQUESTED' | 'EXPIRED' | 'REVOKING' | 'REVOKED' | 'HANDED_OVER' | 'COLLECTED' | 'ABANDONED' | 'UNSELECTED';
+export type EventReason =
+  'REQUESTED' | 'EXPIRED' | 'REVOKING' | 'REVOKED' | 'HANDED_OVER' | 'COLLECTED' | 'ABANDONED' | 'UNSELECTED';
 
 /** Gives a change the revision of its commit: as resource version everywhere, and as fencing token where it grants. */
 export function stamp(change: Change, revision: bigint): CommittedChange {

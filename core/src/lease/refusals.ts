@@ -18,7 +18,11 @@ export function notTheHolder(standing: Standing, record: LeaseRecord, token: big
     return new LeaseError('LEASE_EXPIRED', `Lease ${name} expired: the tenure of token ${token} ran out`, detail);
   }
   const now = isHeld(record) ? `held by ${JSON.stringify(record.holder)} with token ${record.fencingToken}` : 'held by nobody';
-  return new LeaseError('LEASE_LOST', `Lease ${name} lost: token ${token} is not that of the living tenure, it is ${now}`, detail);
+  return new LeaseError(
+    'LEASE_LOST',
+    `Lease ${name} lost: token ${token} is not that of the living tenure, it is ${now}`,
+    detail,
+  );
 }
 
 /** A revoke has stopped the renewals. */

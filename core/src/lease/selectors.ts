@@ -73,7 +73,11 @@ function parseRequirement(part: string, text: string): Requirement {
     const wanted = existence[1] === '';
     return (labels) => (own(labels, key) !== undefined) === wanted;
   }
-  throw invalidField('label_selector', `must be requirements in the syntax of Kubernetes, but ${JSON.stringify(part)} is none`, text);
+  throw invalidField(
+    'label_selector',
+    `must be requirements in the syntax of Kubernetes, but ${JSON.stringify(part)} is none`,
+    text,
+  );
 }
 
 function compare(key: string, operator: string, value: string, text: string): Requirement {

@@ -16,7 +16,8 @@ export interface LeaseName {
 }
 
 /** The change that grants a lease which nobody has. */
-export function grantChange(lease: LeaseName, before: LeaseRecord | undefined, claim: Claim, moment: Moment, reason: EventReason): Change {
+export function grantChange(lease: LeaseName, before: LeaseRecord | undefined, grant: Grant, moment: Moment): Change {
+  const { claim, reason } = grant;
   const record = beginTenure(isVisible(before) ? before : newRecord(lease, moment), claim, moment);
   return {
     key: leaseKey(lease.namespace, lease.name),
@@ -25,6 +26,12 @@ export function grantChange(lease: LeaseName, before: LeaseRecord | undefined, c
     grants: true,
     events: [{ type: 'ACQUIRED', reason, lease: record, previousLabels: visibleLabels(before) }],
   };
+}
+
+/** Who is granted a lease, and why now. */
+export interface Grant {
+  readonly claim: Claim;
+  readonly reason: EventReason;
 }
 
 /** How a tenure ends. */
@@ -48,11 +55,13 @@ export function endChange(before: LeaseRecord, ending: Ending, queue: Queue, mom
     grants: false,
     events: [event],
   };
-  const heir = ended.delayed ? undefined : ((ending.transferTo === '' ? undefined : queue.named(ending.transferTo)) ?? queue.first());
+  const heir = ended.delayed
+    ? undefined
+    : ((ending.transferTo === '' ? undefined : queue.named(ending.transferTo)) ?? queue.first());
   if (heir === undefined) {
     return { change, grantedTo: undefined };
   }
-  const grant = grantChange(before, ended, heir, moment, 'HANDED_OVER');
+  const grant = grantChange(before, ended, { claim: heir, reason: 'HANDED_OVER' }, moment);
   return { change: { ...grant, expected: before.resourceVersion, events: [event, ...grant.events] }, grantedTo: heir };
 }
 

@@ -85,7 +85,11 @@ export function checkLabels(labels: StringMap, limits: Limits): void {
       throw invalidField('labels', 'each key must be a qualified name ([prefix/]name, name of 1 to 63 characters)', key);
     }
     if (value !== '' && !(value.length <= 63 && qualifiedPart.test(value))) {
-      throw invalidField(`labels[${JSON.stringify(key)}]`, 'must be empty or 1 to 63 characters of [A-Za-z0-9_.-] that start and end alphanumeric', value);
+      throw invalidField(
+        `labels[${JSON.stringify(key)}]`,
+        'must be empty or 1 to 63 characters of [A-Za-z0-9_.-] that start and end alphanumeric',
+        value,
+      );
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { EventType } from '../change.js';
 import type { AcquireCommand, BusyLease } from '../commands.js';
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
-import { leaseKey, sameMap, type LeaseRecord } from '../record.js';
+import { isHeld, leaseKey, sameMap, type LeaseRecord } from '../record.js';
 import { inTheWayMs, notTheHolder } from '../refusals.js';
 import { isOverdue, situationOf, type Moment, type Standing } from '../situation.js';
 import { grantChange } from '../tenure.js';
@@ -35,9 +35,8 @@ export function decideAcquire(standing: Standing, command: AcquireCommand, momen
 
 /** What a caller is told who cannot have the lease now. */
 export function busyAnswer(standing: Standing, nowMs: number, timedOut: boolean): BusyLease {
-  const held = standing.record?.state === 'HELD' && standing.record.reservedMs === undefined;
   return {
-    holder: held ? (standing.record?.holder ?? '') : '',
+    holder: isHeld(standing.record) ? standing.record.holder : '',
     fencingToken: standing.record?.fencingToken ?? 0n,
     remainingMs: inTheWayMs(standing, nowMs),
     timedOut,
@@ -49,7 +48,7 @@ function grant(standing: Standing, command: AcquireCommand, moment: Moment): Dec
     // Those who wait are granted first; the sweeper is about to do it.
     return { kind: 'await' };
   }
-  const change = grantChange(command, standing.record, command.claim, moment, 'REQUESTED');
+  const change = grantChange(command, standing.record, { claim: command.claim, reason: 'REQUESTED' }, moment);
   return changing(change, (committed) => ({ kind: 'granted', record: recordOf(committed) }), {
     grantsCaller: true,
     renews: { from: 'commit' },
@@ -96,7 +95,9 @@ function isSameTenure(record: LeaseRecord, command: AcquireCommand): boolean {
 
 /** A request that began the last tenure and arrives again after its end: granting it would begin a tenure that nobody wants. */
 function isLate(record: LeaseRecord | undefined, command: AcquireCommand): boolean {
-  return command.claim.acquireId !== '' && record?.acquireId === command.claim.acquireId && record.lastHolder === command.claim.holder;
+  return (
+    command.claim.acquireId !== '' && record?.acquireId === command.claim.acquireId && record.lastHolder === command.claim.holder
+  );
 }
 
 function refuseLate(standing: Standing, command: AcquireCommand, moment: Moment): Decision {

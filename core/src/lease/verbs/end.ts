@@ -37,10 +37,21 @@ function release(standing: Standing, record: LeaseRecord, command: ReleaseComman
     return refuse(notWaiting(record, command.transferTo));
   }
   // An operator's transfer stands above the holder's.
-  const transferTo = record.revoking?.transferTo === undefined || record.revoking.transferTo === '' ? command.transferTo : record.revoking.transferTo;
+  const transferTo =
+    record.revoking?.transferTo === undefined || record.revoking.transferTo === ''
+      ? command.transferTo
+      : record.revoking.transferTo;
   const reason = record.revoking === undefined ? 'REQUESTED' : 'REVOKED';
-  const { change, grantedTo } = endChange(record, { type: 'RELEASED', reason, delayed: false, transferTo }, standing.queue, moment);
-  return changing(change, (committed) => ({ kind: 'released', record: recordOf(committed), already: false }), { grantedTo, ends: true });
+  const { change, grantedTo } = endChange(
+    record,
+    { type: 'RELEASED', reason, delayed: false, transferTo },
+    standing.queue,
+    moment,
+  );
+  return changing(change, (committed) => ({ kind: 'released', record: recordOf(committed), already: false }), {
+    grantedTo,
+    ends: true,
+  });
 }
 
 /** Ends somebody else's tenure: at once with `force`, else as soon as the holder cannot believe in it any more. */
@@ -77,10 +88,17 @@ function revoke(standing: Standing, record: LeaseRecord, command: RevokeCommand,
   if (command.force) {
     const ending = { type: 'RELEASED', reason: 'REVOKED', delayed: true, transferTo: command.transferTo } as const;
     const { change, grantedTo } = endChange(record, ending, standing.queue, moment);
-    return changing(change, (committed) => ({ kind: 'revoked', record: recordOf(committed), remainingMs: record.lockDelayMs }), { grantedTo, ends: true });
+    return changing(change, (committed) => ({ kind: 'revoked', record: recordOf(committed), remainingMs: record.lockDelayMs }), {
+      grantedTo,
+      ends: true,
+    });
   }
   const remainingMs = atMostMs(standing, record, command.graceMs, moment);
-  if (record.revoking !== undefined && command.graceMs >= record.revoking.graceMs && command.transferTo === record.revoking.transferTo) {
+  if (
+    record.revoking !== undefined &&
+    command.graceMs >= record.revoking.graceMs &&
+    command.transferTo === record.revoking.transferTo
+  ) {
     // A repeat: what was begun goes on.
     return { kind: 'answer', answer: { kind: 'revoked', record, remainingMs } };
   }

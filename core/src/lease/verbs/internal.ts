@@ -22,7 +22,9 @@ export function decideElapse(standing: Standing, command: ElapseCommand, moment:
     case 'expired':
       return grantNext(standing, command, moment) ?? collect(standing, record, moment);
     case 'overdue':
-      return ending(endChange(record, { type: 'EXPIRED', reason: 'EXPIRED', delayed: true, transferTo: '' }, standing.queue, moment));
+      return ending(
+        endChange(record, { type: 'EXPIRED', reason: 'EXPIRED', delayed: true, transferTo: '' }, standing.queue, moment),
+      );
     case 'grace':
     case 'revoking': {
       const transferTo = record.revoking?.transferTo ?? '';
@@ -58,7 +60,9 @@ export function decideAbandon(standing: Standing, command: AbandonCommand, momen
   if (!isHeld(record) || record.resourceVersion !== command.resourceVersion || standing.confirmed) {
     return nothing;
   }
-  return ending(endChange(record, { type: 'RELEASED', reason: 'ABANDONED', delayed: false, transferTo: '' }, standing.queue, moment));
+  return ending(
+    endChange(record, { type: 'RELEASED', reason: 'ABANDONED', delayed: false, transferTo: '' }, standing.queue, moment),
+  );
 }
 
 function ending({ change, grantedTo }: Succession): ChangeDecision {
@@ -70,13 +74,19 @@ function grantNext(standing: Standing, command: ElapseCommand, moment: Moment): 
   if (claim === undefined) {
     return undefined;
   }
-  const change = grantChange(command, standing.record, claim, moment, 'HANDED_OVER');
+  const change = grantChange(command, standing.record, { claim, reason: 'HANDED_OVER' }, moment);
   return changing(change, () => ({ kind: 'done' }), { grantedTo: claim });
 }
 
 /** The reservation of a deleted lease is over; nobody saw it, so nobody is told. */
 function forget(record: LeaseRecord): Decision {
-  const change = { key: leaseKey(record.namespace, record.name), expected: record.resourceVersion, record: undefined, grants: false, events: [] };
+  const change = {
+    key: leaseKey(record.namespace, record.name),
+    expected: record.resourceVersion,
+    record: undefined,
+    grants: false,
+    events: [],
+  };
   return changing(change, () => ({ kind: 'done' }));
 }
 

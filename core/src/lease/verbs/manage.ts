@@ -100,12 +100,16 @@ export function decideDelete(standing: Standing, command: DeleteCommand, moment:
     case 'expired':
       return remove(record, undefined, undefined);
     case 'delayed':
-      return command.force ? remove(record, undefined, undefined) : remove(record, record.lockDelayMs, inTheWayMs(standing, moment.nowMs));
+      return command.force
+        ? remove(record, undefined, undefined)
+        : remove(record, record.lockDelayMs, inTheWayMs(standing, moment.nowMs));
     case 'held':
     case 'overdue':
     case 'grace':
     case 'revoking':
-      return command.force ? remove(record, undefined, undefined) : remove(record, record.durationMs, inTheWayMs(standing, moment.nowMs));
+      return command.force
+        ? remove(record, undefined, undefined)
+        : remove(record, record.durationMs, inTheWayMs(standing, moment.nowMs));
   }
 }
 
