@@ -31,6 +31,7 @@ export class World {
   /** Starts a server on the disk; one that runs is killed, with whatever it has in flight. */
   async startServer(options: Partial<CoordinatorOptions> = {}): Promise<void> {
     this.clock.kill();
+    (this.store as GatedStore | undefined)?.kill();
     this.store = new GatedStore(new MemoryStore({ wallMs: () => this.clock.wallMs(), disk: this.disk }));
     let uid = 0;
     this.coordinator = await startCoordinator({
@@ -155,9 +156,15 @@ export class GatedStore implements Store {
   /** The next commit fails with this. With `lands`, it is made all the same. */
   failNext: { error: Error; lands: boolean } | undefined;
   commits = 0;
+  #killed = false;
 
   constructor(inner: Store) {
     this.#inner = inner;
+  }
+
+  /** The process that used the store is gone: nothing more lands, and nothing is answered. */
+  kill(): void {
+    this.#killed = true;
   }
 
   /** Holds up commits until `open`. */
@@ -182,6 +189,9 @@ export class GatedStore implements Store {
   async commit(changes: readonly Change[]): Promise<readonly CommittedChange[]> {
     this.commits++;
     await this.#gate;
+    if (this.#killed) {
+      return new Promise(() => undefined);
+    }
     const failure = this.failNext;
     this.failNext = undefined;
     if (failure !== undefined && !failure.lands) {

@@ -203,9 +203,10 @@ class Simulation {
     if (token === 0n) {
       return;
     }
-    this.world.coordinator.submit(renew(this.world, holder.name, token)).then(
+    const { coordinator } = this.world;
+    coordinator.submit(renew(this.world, holder.name, token)).then(
       () => {
-        this.#acknowledge(holder, token, sentMs);
+        this.#acknowledge(holder, token, sentMs, coordinator);
       },
       () => undefined,
     );
@@ -228,12 +229,13 @@ class Simulation {
       },
       onDuration: () => undefined,
     };
-    this.world.coordinator.attach({ ...lease, holder: holder.name, fencingToken: token, readAtMs: sentMs }, listener).then(
+    const { coordinator } = this.world;
+    coordinator.attach({ ...lease, holder: holder.name, fencingToken: token, readAtMs: sentMs }, listener).then(
       (attachment) => {
         if (holder.token === token) {
-          holder.attachment = attachment;
+          holder.attachment = coordinator === this.world.coordinator ? attachment : undefined;
         }
-        this.#acknowledge(holder, token, sentMs);
+        this.#acknowledge(holder, token, sentMs, coordinator);
       },
       () => undefined,
     );
@@ -245,7 +247,11 @@ class Simulation {
     }
   }
 
-  #acknowledge(holder: Holder, token: bigint, sentMs: number): void {
+  /** An acknowledgement of a server that has been killed since counts for nothing. */
+  #acknowledge(holder: Holder, token: bigint, sentMs: number, by = this.world.coordinator): void {
+    if (by !== this.world.coordinator) {
+      return;
+    }
     this.acknowledgedUntil.set(token, Math.max(this.acknowledgedUntil.get(token) ?? 0, sentMs + durationMs));
     if (holder.token === token) {
       holder.acknowledged(sentMs, this.nowMs, holder.believesUntilMs === -Infinity && sentMs === this.nowMs);

@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const main = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url));
+
+export interface ServerProcessOptions {
+  /** Default: `memory:`. */
+  readonly store?: string;
+  /** Default: 0, a free port. */
+  readonly port?: number;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A server as its users run it: a process of its own. It is killed when the test ends. */
+export class ServerProcess {
+  readonly address: string;
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+
+  private constructor(child: ChildProcess, exited: Promise<unknown>, address: string) {
+    this.#child = child;
+    this.#exited = exited;
+    this.address = address;
+    this.port = Number(address.split(':').at(-1));
+  }
+
+  static async start(options: ServerProcessOptions = {}): Promise<ServerProcess> {
+    const { store = 'memory:', port = 0, args = [], env = {} } = options;
+    const child = spawn(process.execPath, [main, 'serve', '--store', store, '--listen', `127.0.0.1:${port}`, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
+    const exited = once(child, 'exit');
+    onTestFinished(async () => {
+      child.kill('SIGKILL');
+      await exited;
+    });
+    return new ServerProcess(child, exited, await addressOf(child, exited));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** SIGTERM; resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM');
+    await this.#exited;
+    return this.#child.exitCode;
+  }
+}
+
+/** A directory that goes with the test. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'leasehold-test-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A port that was free a moment ago, for a server that is to come back on it. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** What it logs is read to the end, lest it stops at a full pipe. */
+function addressOf(child: ChildProcess, exited: Promise<unknown>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    if (child.stdout !== null) {
+      createInterface(child.stdout).on('line', (line) => {
+        const entry = JSON.parse(line) as { msg: string; address?: string };
+        if (entry.msg === 'Serving' && entry.address !== undefined) {
+          resolve(entry.address);
+        }
+      });
+    }
+    void exited.then(() => {
+      reject(new Error('The server ended before it served'));
+    });
+  });
+}
