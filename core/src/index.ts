@@ -25,7 +25,7 @@ export type { Answer, AnswerTo, BusyLease, Claim, Command, Metadata } from './le
 export { decide } from './lease/decide.js';
 export type { Decision } from './lease/decision.js';
 export type { ErrorDetail, ErrorReason, StatusName } from './lease/errors.js';
-export { invalidField, LeaseError, limitExceeded } from './lease/errors.js';
+export { errorReasons, invalidField, LeaseError, limitExceeded } from './lease/errors.js';
 export type { Limits } from './lease/limits.js';
 export { defaultLimits } from './lease/limits.js';
 export type { LeaseKey, LeaseRecord, LeaseState, Revoking, StringMap } from './lease/record.js';

@@ -18,7 +18,9 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): () => void {
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, action };
+    // A real timer never fires before its delay has passed, as one would whose delay is lost in rounding.
+    const atMs = this.#nowMs + (delayMs > 0 ? Math.max(delayMs, 0.001) : 0);
+    const timer: Timer = { atMs, order: this.#order++, action };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);

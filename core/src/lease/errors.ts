@@ -91,6 +91,9 @@ const statusOf: Readonly<Record<ErrorReason, StatusName>> = {
   CALLER_GONE: 'CANCELLED',
 };
 
+/** Every reason there is. */
+export const errorReasons: readonly ErrorReason[] = Object.keys(statusOf) as ErrorReason[];
+
 /** A value that a caller sent and that breaks a rule. */
 export function invalidField(field: string, rule: string, value: unknown): LeaseError {
   return new LeaseError('INVALID_FIELD', `Invalid ${field}: ${rule}, got ${show(value)}`, { field });

@@ -163,7 +163,7 @@ export interface Lease {
     | undefined;
   /**
    * How much longer the lease stays held without another renewal, by the
-   * server's monotonic clock. Unset unless held. Never negative.
+   * server's monotonic clock. Unset unless held, and in events. Never negative.
    */
   readonly remaining:
     | Duration

@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+
+/** What `leasehold --help` prints. */
+const usage = `Usage: leasehold <command>
+
+Commands:
+  serve          serve leases over gRPC; see leasehold serve --help
+
+Options:
+  -h, --help     print this
+  --version      print the version
+`;
+
+process.exitCode = await run(process.argv.slice(2));
+// Timers and connections of a server that was told to end at once would keep the process alive.
+process.exit();
+
+async function run([command, ...args]: readonly string[]): Promise<number> {
+  switch (command) {
+    case 'serve': {
+      // Loaded only here, so that other commands need no native module.
+      const { serve } = await import('@leasehold/server');
+      return serve(args, process);
+    }
+    case '--version':
+      process.stdout.write(`${version()}\n`);
+      return 0;
+    case '-h':
+    case '--help':
+      process.stdout.write(usage);
+      return 0;
+    default:
+      process.stderr.write(command === undefined ? usage : `leasehold: unknown command ${JSON.stringify(command)}\n\n${usage}`);
+      return 2;
+  }
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}

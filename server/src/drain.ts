@@ -1,0 +1,54 @@
+import type { Clock } from '@leasehold/core';
+import { sleep, within } from './clock.js';
+import { draining, type Engine } from './engine.js';
+import type { GrpcServer } from './grpc/server.js';
+import type { Health } from './grpc/health.js';
+
+/** What is drained, and in what time. */
+export interface DrainOptions {
+  readonly engine: Engine;
+  readonly grpc: GrpcServer;
+  readonly health: Health;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Ends a server in order:
+ *
+ * 1. New calls are refused and health says "not serving".
+ * 2. Heartbeat streams are told, and after a moment ended. The note of the time left comes after their last acknowledgement.
+ * 3. The coordinator answers those who wait, ends the watches, commits what is queued, leaves the note and closes the store.
+ * 4. The port is closed; connections that clients keep open are cut.
+ *
+ * @throws the store failed or took too long. The port is closed all the same.
+ */
+export async function drain({ engine, grpc, health, clock, timeoutMs }: DrainOptions): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + timeoutMs;
+  const leftMs = (): number => Math.max(0, deadlineMs - clock.monotonicMs());
+  health.setServing(false);
+  engine.refuse();
+  if (grpc.heartbeatStreams > 0) {
+    grpc.tellDraining();
+    await sleep(clock, Math.min(noticeMs, timeoutMs / 10));
+    grpc.finishHeartbeats(draining());
+  }
+  try {
+    const drained = await within(
+      clock,
+      leftMs(),
+      engine.drain().then(() => 'drained' as const),
+    );
+    if (drained === undefined) {
+      throw new Error(`Drain: the store took longer than ${timeoutMs} ms`);
+    }
+  } finally {
+    await grpc.shutdown(Math.min(cutAfterMs, leftMs()));
+  }
+}
+
+/** How long heartbeat streams stay open once told, so that clients can attach elsewhere before theirs ends. */
+const noticeMs = 100;
+
+/** How long clients may take to close connections of their own accord. */
+const cutAfterMs = 500;

@@ -1,0 +1,150 @@
+import {
+  bytes,
+  count,
+  duration,
+  formatDuration,
+  listenAddress,
+  logLevel,
+  storeLocation,
+  type ListenAddress,
+  type LogLevel,
+  type StoreLocation,
+  type ValueKind,
+} from './values.js';
+
+/** Everything that can be set about a server. All times in milliseconds, all sizes in bytes. */
+export interface ServerOptions {
+  readonly listen: ListenAddress;
+  readonly store: StoreLocation;
+  /** At most one checkpoint for each lease and interval; 0: none. */
+  readonly renewalCheckpoint: number;
+  /** How many changes watches can resume across. */
+  readonly historyMax: number;
+  readonly logLevel: LogLevel;
+  /** How long a drain may take before connections are cut. */
+  readonly drainTimeout: number;
+  readonly minDuration: number;
+  readonly maxDuration: number;
+  readonly maxWait: number;
+  readonly maxLockDelay: number;
+  readonly maxGrace: number;
+  readonly maxKeepAfterExpiry: number;
+  readonly maxHolderBytes: number;
+  readonly maxLabels: number;
+  readonly maxAnnotationsBytes: number;
+  readonly maxLeasesPerNamespace: number;
+  readonly maxWaitersPerLease: number;
+  readonly maxWaiters: number;
+  readonly maxWatchers: number;
+  readonly maxHeartbeatStreams: number;
+  readonly maxHandlesPerStream: number;
+  readonly maxStreamsPerConnection: number;
+  readonly maxPendingCommands: number;
+  readonly maxPageSize: number;
+  readonly maxRenewBatch: number;
+  readonly maxMessageBytes: number;
+  /** How long a connection may be silent before it is asked whether it lives. */
+  readonly keepalive: number;
+  /** How long it may take to answer before it is cut. */
+  readonly keepaliveTimeout: number;
+}
+
+/** One option: as `--flag VALUE` and as an environment variable. */
+export interface OptionDefinition<T> {
+  readonly flag: string;
+  readonly kind: ValueKind<T>;
+  /** In the words of the command line. */
+  readonly default: string;
+  readonly help: string;
+}
+
+/** The one table of options: parsing, `--help` and the names of variables follow from it. */
+export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinition<ServerOptions[K]> } = {
+  listen: define('listen', listenAddress, '127.0.0.1:7400', 'address to serve gRPC on; port 0: any free one'),
+  store: define('store', storeLocation, 'sqlite:./data/leasehold.db', 'where leases are kept; memory: is gone with the process'),
+  renewalCheckpoint: define(
+    'renewal-checkpoint',
+    duration(0, days(1)),
+    '10s',
+    'at most one recorded renewal for each lease and interval; 0: none',
+  ),
+  historyMax: define('history-max', count(1000, 1e9), '1000000', 'changes kept for watches that resume'),
+  logLevel: define('log-level', logLevel, 'info', 'trace, debug, info, warn, error, fatal or silent'),
+  drainTimeout: define('drain-timeout', duration(500, hours(1)), '4s', 'how long a shutdown may take before it is forced'),
+  minDuration: define('min-duration', duration(1, days(366)), '100ms', 'shortest duration of a lease'),
+  maxDuration: define('max-duration', duration(1, days(366)), '24h', 'longest duration of a lease'),
+  maxWait: define('max-wait', duration(0, days(366)), '24h', 'longest wait in a queue'),
+  maxLockDelay: define('max-lock-delay', duration(0, days(366)), '1h', 'longest lock delay of a lease'),
+  maxGrace: define('max-grace', duration(0, days(366)), '24h', 'longest grace of a revoke'),
+  maxKeepAfterExpiry: define(
+    'max-keep-after-expiry',
+    duration(0, days(3660)),
+    '366d',
+    'longest time a lease is kept after its expiry',
+  ),
+  maxHolderBytes: define('max-holder-bytes', bytes(16, 4096), '512', "length of a holder's name"),
+  maxLabels: define('max-labels', count(0, 1000), '64', 'labels of a lease'),
+  maxAnnotationsBytes: define(
+    'max-annotations-bytes',
+    bytes(0, 16 * 1024 ** 2),
+    '256KiB',
+    'annotations of a lease, keys and values',
+  ),
+  maxLeasesPerNamespace: define('max-leases-per-namespace', count(1, 1e8), '2000000', 'leases in one namespace'),
+  maxWaitersPerLease: define('max-waiters-per-lease', count(1, 1e7), '10000', 'places in the queue of one lease'),
+  maxWaiters: define('max-waiters', count(1, 1e7), '100000', 'places in all queues'),
+  maxWatchers: define('max-watchers', count(1, 1e7), '20000', 'open watches'),
+  maxHeartbeatStreams: define('max-heartbeat-streams', count(1, 1e7), '50000', 'open heartbeat streams'),
+  maxHandlesPerStream: define('max-handles-per-stream', count(1, 1e6), '100000', 'leases on one heartbeat stream'),
+  maxStreamsPerConnection: define(
+    'max-streams-per-connection',
+    count(1, 1e6),
+    '10000',
+    'calls and streams under way on one connection',
+  ),
+  maxPendingCommands: define('max-pending-commands', count(1, 1e7), '100000', 'changes that wait for their commit'),
+  maxPageSize: define('max-page-size', count(1, 100_000), '1000', 'leases on one page of a list'),
+  maxRenewBatch: define('max-renew-batch', count(1, 10_000), '1000', 'renewals in one RenewBatch'),
+  maxMessageBytes: define('max-message-bytes', bytes(1024, 1024 ** 3), '4MiB', 'size of a message from a client'),
+  keepalive: define('keepalive', duration(100, hours(2)), '5s', 'silence after which a connection is asked whether it lives'),
+  keepaliveTimeout: define('keepalive-timeout', duration(100, hours(1)), '5s', 'how long it may take to answer that'),
+};
+
+/** Finds options that cannot hold together. Returns the one that is wrong, and its rule. */
+export function findContradiction(options: ServerOptions): Contradiction | undefined {
+  const { minDuration, maxDuration, maxWaiters, maxWaitersPerLease, maxMessageBytes, maxAnnotationsBytes } = options;
+  if (maxDuration < minDuration) {
+    return { option: 'maxDuration', rule: `must be at least --min-duration (${formatDuration(minDuration)})` };
+  }
+  if (maxWaiters < maxWaitersPerLease) {
+    return { option: 'maxWaiters', rule: `must be at least --max-waiters-per-lease (${maxWaitersPerLease})` };
+  }
+  if (maxMessageBytes < maxAnnotationsBytes) {
+    const rule = `must be at least --max-annotations-bytes (${maxAnnotationsBytes} bytes), or no message could carry them`;
+    return { option: 'maxMessageBytes', rule };
+  }
+  return undefined;
+}
+
+/** Two options that cannot both hold. */
+export interface Contradiction {
+  readonly option: keyof ServerOptions;
+  readonly rule: string;
+}
+
+/** The environment variable of an option: `--max-duration` is `LEASEHOLD_MAX_DURATION`. */
+export function variableOf(definition: OptionDefinition<unknown>): string {
+  return `LEASEHOLD_${definition.flag.replaceAll('-', '_').toUpperCase()}`;
+}
+
+function define<T>(flag: string, kind: ValueKind<T>, defaultText: string, help: string): OptionDefinition<T> {
+  return { flag, kind, default: defaultText, help };
+}
+
+function hours(n: number): number {
+  return n * 3_600_000;
+}
+
+function days(n: number): number {
+  return n * 86_400_000;
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import {
+  startCoordinator,
+  type Clock,
+  type CoordinatorOptions,
+  type LeaseCoordinator,
+  type Limits,
+  type Store,
+  defaultLimits,
+} from '@leasehold/core';
+import { systemClock } from './clock.js';
+import { drain } from './drain.js';
+import { Engine } from './engine.js';
+import { GrpcServer } from './grpc/server.js';
+import { createHealth } from './grpc/health.js';
+import { silentLog, type Log } from './log.js';
+import type { ServerOptions } from './options/table.js';
+import { openStore } from './store/open-store.js';
+
+/** The parts of a server that a caller may bring along. */
+export interface ServerParts {
+  /** Default: logs nothing. */
+  readonly log?: Log;
+  /** Default: the machine's time. */
+  readonly clock?: Clock;
+  /** Opens the store: at the start, and again after a failure. Default: what `options.store` names. */
+  readonly openStore?: () => Promise<Store>;
+  /** Default: the coordinator of `@leasehold/core`. */
+  readonly startCoordinator?: (options: CoordinatorOptions) => Promise<LeaseCoordinator>;
+  /** Called when the store has failed and could not be opened again within a minute. The server serves nothing any more. */
+  readonly onGivenUp?: (error: unknown) => void;
+}
+
+/** A server that serves. */
+export interface RunningServer {
+  /** Where it listens. */
+  readonly port: number;
+  /** `host:port`, as a client dials it. */
+  readonly address: string;
+  /**
+   * Shuts down in order. Repeating it waits for the same end.
+   *
+   * @throws the store failed or took longer than `drainTimeout`; connections and port are closed all the same.
+   */
+  drain(): Promise<void>;
+}
+
+/**
+ * The composition root: opens the store, starts the coordinator on it, and serves gRPC.
+ *
+ * @throws the store cannot be opened, or the address cannot be bound.
+ */
+export async function startServer(options: ServerOptions, parts: ServerParts = {}): Promise<RunningServer> {
+  const { log = silentLog(), clock = systemClock } = parts;
+  const limits = limitsOf(options);
+  const health = createHealth();
+  const engine = new Engine({
+    openStore: parts.openStore ?? (() => openStore(options, clock)),
+    startCoordinator: parts.startCoordinator ?? startCoordinator,
+    coordinator: { clock, limits, checkpointIntervalMs: options.renewalCheckpoint, newUid: randomUUID },
+    clock,
+    log,
+    onUnavailable(error) {
+      health.setServing(false);
+      grpc.abortStreams(error);
+    },
+    onAvailable() {
+      health.setServing(true);
+    },
+    onGivenUp(error) {
+      parts.onGivenUp?.(error);
+    },
+  });
+  const grpc = new GrpcServer({
+    ...{ engine, clock, log, limits, health, listen: options.listen },
+    streamLimits: { heartbeatStreamsMax: options.maxHeartbeatStreams, handlesMax: options.maxHandlesPerStream },
+    messageBytesMax: options.maxMessageBytes,
+    streamsPerConnectionMax: options.maxStreamsPerConnection,
+    keepaliveMs: options.keepalive,
+    keepaliveTimeoutMs: options.keepaliveTimeout,
+  });
+  await engine.start();
+  const port = await listen(grpc, engine);
+  health.setServing(true);
+  const drainParts = { engine, grpc, health, clock, timeoutMs: options.drainTimeout };
+  let drained: Promise<void> | undefined;
+  return {
+    port,
+    address: addressOf(options.listen.host, port),
+    drain: () => (drained ??= drain(drainParts)),
+  };
+}
+
+async function listen(grpc: GrpcServer, engine: Engine): Promise<number> {
+  try {
+    return await grpc.listen();
+  } catch (error) {
+    await engine.drain();
+    throw error;
+  }
+}
+
+function addressOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function limitsOf(options: ServerOptions): Limits {
+  return {
+    ...defaultLimits,
+    holderBytesMax: options.maxHolderBytes,
+    durationMsMin: options.minDuration,
+    durationMsMax: options.maxDuration,
+    waitMsMax: options.maxWait,
+    lockDelayMsMax: options.maxLockDelay,
+    graceMsMax: options.maxGrace,
+    keepAfterExpiryMsMax: options.maxKeepAfterExpiry,
+    labelsMax: options.maxLabels,
+    annotationsBytesMax: options.maxAnnotationsBytes,
+    leasesPerNamespaceMax: options.maxLeasesPerNamespace,
+    waitersPerLeaseMax: options.maxWaitersPerLease,
+    waitersMax: options.maxWaiters,
+    watchersMax: options.maxWatchers,
+    commandsPendingMax: options.maxPendingCommands,
+    pageSizeMax: options.maxPageSize,
+    pageSizeDefault: Math.min(defaultLimits.pageSizeDefault, options.maxPageSize),
+    renewBatchMax: options.maxRenewBatch,
+  };
+}
