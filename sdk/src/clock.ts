@@ -1,0 +1,100 @@
+import { uptime } from 'node:os';
+
+/**
+ * Time and chance, injected everywhere: nothing else in this package reads a clock, sets a timer or rolls a die.
+ */
+export interface Clock {
+  /** Milliseconds, with fractions, since some fixed instant. Never jumps, but stands still while the machine is suspended. */
+  monotonicMs(): number;
+  /** Milliseconds since the machine was started, suspension included. May be coarse: 10 ms on Linux. */
+  bootMs(): number;
+  /** Milliseconds since 1970, as the machine believes. May jump either way. */
+  wallMs(): number;
+  /** Calls `action` once, `delayMs` from now or later. Returns what cancels it. */
+  after(delayMs: number, action: () => void): () => void;
+  /** A number from 0 up to but not including 1, for jitter. */
+  random(): number;
+}
+
+/** One moment, read from all three clocks. */
+export interface Instant {
+  readonly monotonicMs: number;
+  readonly bootMs: number;
+  readonly wallMs: number;
+}
+
+/** Reads all three clocks. */
+export function instantOf(clock: Clock): Instant {
+  return { monotonicMs: clock.monotonicMs(), bootMs: clock.bootMs(), wallMs: clock.wallMs() };
+}
+
+/** The longest delay that a timer of Node takes; a longer one would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** The clocks of this machine. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  bootMs: () => uptime() * 1000,
+  wallMs: () => Date.now(),
+  after: (delayMs, action) => {
+    const timer = setTimeout(action, Math.min(Math.max(Math.ceil(delayMs), 0), timerMsMax));
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+  random: () => Math.random(),
+};
+
+/**
+ * Waits.
+ *
+ * @returns a promise that resolves after `delayMs`, and rejects with the signal's reason once that is aborted.
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      cancel();
+      if (signal !== undefined) reject(abortReason(signal));
+    };
+    const cancel = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/**
+ * Waits for a promise, but not for ever.
+ *
+ * @param onTimeout makes the error to reject with after `timeoutMs`. An aborted signal rejects with its reason.
+ */
+export async function within<T>(clock: Clock, promise: Promise<T>, limit: TimeLimit): Promise<T> {
+  const done = new AbortController();
+  const signal = limit.signal === undefined ? done.signal : AbortSignal.any([done.signal, limit.signal]);
+  const late = sleep(clock, limit.timeoutMs, signal).then(() => {
+    throw limit.onTimeout();
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    done.abort();
+    late.catch(() => undefined);
+  }
+}
+
+/** How long to wait for something, and what it means if it does not come. */
+export interface TimeLimit {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onTimeout: () => Error;
+}
+
+/** Why a signal was aborted, as an error: callers may abort with anything. */
+export function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('Aborted', { cause: signal.reason });
+}

@@ -1,0 +1,79 @@
+import type { LeaseName, RenewRequest } from '../transport/transport.js';
+
+interface Page {
+  /** How many acquires and tenures of this name are under way here; without any, nothing needs to be remembered. */
+  uses: number;
+  /** The highest token that was released or lost. */
+  over: bigint;
+}
+
+interface Leftover {
+  readonly identity: RenewRequest;
+  /** When the server has ended it by itself, on the monotonic clock. */
+  readonly untilMs: number;
+}
+
+/**
+ * What a client remembers of tenures that are over, for messages may overtake each other: a grant whose token is not higher than one
+ * that was released or lost is an old one and is not believed.
+ */
+export class TenureBook {
+  readonly #pages = new Map<string, Page>();
+  readonly #leftovers = new Map<string, Leftover>();
+
+  /** Something that concerns this name begins. */
+  open(name: LeaseName): void {
+    const page = this.#pages.get(keyOf(name));
+    if (page === undefined) this.#pages.set(keyOf(name), { uses: 1, over: 0n });
+    else page.uses += 1;
+  }
+
+  /** It ends. */
+  close(name: LeaseName): void {
+    const page = this.#pages.get(keyOf(name));
+    if (page === undefined) return;
+    page.uses -= 1;
+    if (page.uses === 0) this.#pages.delete(keyOf(name));
+  }
+
+  /** A tenure was released or lost. */
+  over(name: LeaseName, fencingToken: bigint): void {
+    const page = this.#pages.get(keyOf(name));
+    if (page !== undefined && fencingToken > page.over) page.over = fencingToken;
+  }
+
+  /** Whether a tenure of this token is known to be over. */
+  isOver(name: LeaseName, fencingToken: bigint): boolean {
+    const page = this.#pages.get(keyOf(name));
+    return page !== undefined && fencingToken <= page.over;
+  }
+
+  /** A tenure is over here, but the server may count it as living until `untilMs`. */
+  leave(identity: RenewRequest, untilMs: number, nowMs: number): void {
+    for (const [key, leftover] of this.#leftovers) {
+      if (leftover.untilMs <= nowMs) this.#leftovers.delete(key);
+    }
+    this.#leftovers.set(leftoverKey(identity), { identity, untilMs });
+  }
+
+  /** What this holder has left behind on the server: it would find the lease busy with itself. */
+  leftover(name: LeaseName, holder: string, nowMs: number): RenewRequest | undefined {
+    const leftover = this.#leftovers.get(leftoverKey({ ...name, holder }));
+    return leftover !== undefined && leftover.untilMs > nowMs ? leftover.identity : undefined;
+  }
+
+  /** The server has ended it. */
+  settled({ namespace, name, holder, fencingToken }: RenewRequest): void {
+    const key = leftoverKey({ namespace, name, holder });
+    if (this.#leftovers.get(key)?.identity.fencingToken === fencingToken) this.#leftovers.delete(key);
+  }
+}
+
+/** Neither part of a lease's name can contain a slash. */
+function keyOf({ namespace, name }: LeaseName): string {
+  return `${namespace}/${name}`;
+}
+
+function leftoverKey({ namespace, name, holder }: LeaseName & { holder: string }): string {
+  return `${namespace}/${name}/${holder}`;
+}

@@ -1,0 +1,199 @@
+import { type Clock, type Instant, instantOf, within } from '../clock.js';
+import { isOver, LeaseLostError, timedOut, UnavailableError } from '../errors.js';
+import { repeatWhileUnavailable } from '../retry.js';
+import { HeartbeatMux } from '../transport/heartbeat-mux.js';
+import type { AcquireAnswer, AcquireRequest, Call, RenewRequest, Transport } from '../transport/transport.js';
+import type { Busy, CallOptions, Lease } from '../types.js';
+import { splitEntries } from '../verbs.js';
+import { type Belief, remainingMs } from './deadline.js';
+import { HeldLease, type LeaseKeeper } from './held-lease.js';
+import { TenureBook } from './tenure-book.js';
+
+/** What an Acquire came to: the lease, or who has it. */
+export type AcquireOutcome =
+  { readonly granted: HeldLease; readonly busy?: undefined } | { readonly busy: Busy; readonly granted?: undefined };
+
+/** What to acquire, and how to hold it. */
+export interface AcquirePlan {
+  readonly request: AcquireRequest;
+  readonly beatIntervalMs: number;
+  /** See `TenureStart`. */
+  readonly renewDeadlineMs: number;
+  /** Whether the caller will repeat a request of unknown outcome under the same id; otherwise it is taken back. */
+  readonly repeats: boolean;
+}
+
+/** All tenures of a client: how they begin, and what must happen after they end. */
+export class Tenures implements LeaseKeeper {
+  readonly clock: Clock;
+  readonly heartbeats: HeartbeatMux;
+  readonly #transport: Transport;
+  readonly #timeoutMs: number;
+  readonly #book = new TenureBook();
+  readonly #held = new Set<HeldLease>();
+  readonly #tidying = new Set<Promise<void>>();
+
+  constructor(transport: Transport, clock: Clock, timeoutMs: number) {
+    this.#transport = transport;
+    this.clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.heartbeats = new HeartbeatMux(transport, clock);
+  }
+
+  /** Acquires a lease and starts to hold it. The call's time counts beside the wait. */
+  async acquire(plan: AcquirePlan, call: Call): Promise<AcquireOutcome> {
+    const { request } = plan;
+    this.#book.open(request);
+    try {
+      // 1. A tenure that was given up here may still live on the server: without its end the lease would be busy with ourselves.
+      const leftover = this.#book.leftover(request, request.holder, this.clock.monotonicMs());
+      if (leftover !== undefined) await this.release(leftover, '', call);
+      // 2. Ask.
+      if (request.waitMs > 0) this.heartbeats.open();
+      const { answer, sentAt } = await this.#ask(plan, call);
+      if (answer.kind === 'busy') return { busy: answer.busy };
+      // 3. Hold.
+      return { granted: await this.#hold(answer.lease, this.#beliefIn(answer.lease, sentAt, request.waitMs), plan, call) };
+    } finally {
+      this.#book.close(request);
+    }
+  }
+
+  async release(lease: RenewRequest, transferTo: string, options: CallOptions): Promise<void> {
+    const { namespace, name, fencingToken } = lease;
+    try {
+      await repeatWhileUnavailable(this.clock, this.#call(options), (call) =>
+        this.#transport.release({ namespace, name, fencingToken, transferTo }, call),
+      );
+    } catch (error) {
+      if (transferTo !== '' || !isOver(error)) throw error;
+    }
+    this.#book.settled(lease);
+  }
+
+  async annotate(
+    { namespace, name, fencingToken }: RenewRequest,
+    annotations: Readonly<Record<string, string | undefined>>,
+    options: CallOptions,
+  ): Promise<Lease> {
+    const { set, remove } = splitEntries(annotations);
+    const nothing = { labels: {}, removeLabels: [], resourceVersion: 0n };
+    const request = { namespace, name, fencingToken, ...nothing, annotations: set, removeAnnotations: remove };
+    return repeatWhileUnavailable(this.clock, this.#call(options), (call) => this.#transport.update(request, call));
+  }
+
+  ended(lease: HeldLease, onServer: boolean): void {
+    this.#held.delete(lease);
+    this.#book.over(lease, lease.fencingToken);
+    const nowMs = this.clock.monotonicMs();
+    if (onServer) this.#book.leave(identityOf(lease), nowMs + lease.lease.durationMs, nowMs);
+    this.#book.close(lease);
+  }
+
+  /** Stops believing in every tenure, and leaves them to run out by themselves. */
+  abandon(): void {
+    for (const lease of [...this.#held]) lease.abandon();
+  }
+
+  /** Releases every tenure, and ends what runs in the background. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#held].map((lease) => lease.release()));
+    await Promise.allSettled(this.#tidying);
+    this.heartbeats.close();
+  }
+
+  async #ask({ request, repeats }: AcquirePlan, call: Call): Promise<{ answer: AcquireAnswer; sentAt: Instant }> {
+    const waitUntilMs = this.clock.monotonicMs() + request.waitMs;
+    const whole = { timeoutMs: call.timeoutMs + request.waitMs, signal: call.signal };
+    try {
+      return await repeatWhileUnavailable(this.clock, whole, async (attempt) => {
+        const waitMs = Math.max(waitUntilMs - this.clock.monotonicMs(), 0);
+        const sentAt = instantOf(this.clock);
+        return { answer: await this.#transport.acquire({ ...request, waitMs }, attempt), sentAt };
+      });
+    } catch (error) {
+      const aborted = call.signal?.aborted === true;
+      if (aborted || (error instanceof UnavailableError && !repeats)) this.#inBackground(this.#takeBack(request));
+      throw error;
+    }
+  }
+
+  /**
+   * What can be believed of a grant: nothing after waiting, for nobody here knows when it was made; otherwise it counts from before
+   * the request was sent.
+   */
+  #beliefIn(lease: Lease, sentAt: Instant, waitMs: number): Belief | undefined {
+    if (waitMs > 0) return undefined;
+    const belief = { sentAt, durationMs: Math.min(lease.durationMs, lease.remainingMs ?? 0) };
+    return remainingMs(belief, instantOf(this.clock), Infinity) > 0 ? belief : undefined;
+  }
+
+  async #hold(lease: Lease, belief: Belief | undefined, plan: AcquirePlan, call: Call): Promise<HeldLease> {
+    const { namespace, name, holder, fencingToken } = lease;
+    if (this.#book.isOver(lease, fencingToken)) {
+      const message = `Acquire ${namespace}/${name}: the tenure of token ${fencingToken} is over already`;
+      const data = { namespace, name, holder, fencingToken };
+      throw new LeaseLostError({ code: 'FAILED_PRECONDITION', reason: 'LEASE_LOST', message, retryable: true, data });
+    }
+    const known = this.#find(lease);
+    const held = known ?? this.#begin(lease, belief, plan);
+    try {
+      const onTimeout = (): Error => timedOut(`Acquire ${namespace}/${name}: first heartbeat`, call.timeoutMs);
+      await within(this.clock, held.believed(), { timeoutMs: call.timeoutMs, signal: call.signal, onTimeout });
+      held.assertHeld();
+      return held;
+    } catch (error) {
+      // Where another call holds the same tenure already, it is not this one's to give back.
+      if (known === undefined) this.#inBackground(held.release());
+      throw error;
+    }
+  }
+
+  #begin(lease: Lease, belief: Belief | undefined, { beatIntervalMs, renewDeadlineMs }: AcquirePlan): HeldLease {
+    this.#book.open(lease);
+    const held = new HeldLease(this, { lease, belief, beatIntervalMs, renewDeadlineMs });
+    this.#held.add(held);
+    return held;
+  }
+
+  /** A repeated Acquire is granted again with the same token: that is one tenure, and one held lease. */
+  #find({ namespace, name, fencingToken }: Lease): HeldLease | undefined {
+    for (const held of this.#held) {
+      if (held.fencingToken === fencingToken && held.name === name && held.namespace === namespace) return held;
+    }
+    return undefined;
+  }
+
+  /**
+   * Ends the tenure that a request of unknown outcome may have begun. Acquiring again under its id tells: the server then answers with
+   * that tenure, and nobody else's. Looking first keeps this from taking a lease that is free.
+   */
+  async #takeBack(request: AcquireRequest): Promise<void> {
+    const { namespace, name, holder } = request;
+    const call = this.#call({});
+    const seen = await repeatWhileUnavailable(this.clock, call, (left) =>
+      this.#transport.get({ namespace, name, cached: false }, left),
+    );
+    if (seen.state !== 'HELD' || seen.holder !== holder || this.#find(seen) !== undefined) return;
+    const answer = await this.#transport.acquire({ ...request, waitMs: 0 }, call);
+    if (answer.kind === 'granted') await this.release(identityOf(answer.lease), '', call);
+  }
+
+  #inBackground(task: Promise<void>): void {
+    // Nobody waits for it: where it fails, the lease runs out by itself.
+    const tidying = task
+      .catch(() => undefined)
+      .finally(() => {
+        this.#tidying.delete(tidying);
+      });
+    this.#tidying.add(tidying);
+  }
+
+  #call({ timeoutMs, signal }: CallOptions): Call {
+    return { timeoutMs: timeoutMs ?? this.#timeoutMs, signal };
+  }
+}
+
+function identityOf({ namespace, name, holder, fencingToken }: Lease | HeldLease): RenewRequest {
+  return { namespace, name, holder, fencingToken };
+}

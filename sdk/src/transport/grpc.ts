@@ -1,0 +1,283 @@
+import { type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { LeaseServiceClient, RenewResponse, WatchResponse } from '@leasehold/proto/leasehold/v1/lease_service';
+import { abortReason, type Clock } from '../clock.js';
+import { ClientClosedError, UnavailableError } from '../errors.js';
+import type { Lease, Renewed, Validity } from '../types.js';
+import { Connections, streamOptions } from './connections.js';
+import { toBusy, toDuration, toEvent, toLease, toMs, toOptionalDuration, toOptionalMs, unexpected } from './convert.js';
+import { openHeartbeat } from './grpc-heartbeat.js';
+import { fromServiceError, fromStatus } from './status.js';
+import type * as plain from './transport.js';
+
+/** Unary calls as the generated client has them. */
+type Unary<Request, Response> = (
+  client: LeaseServiceClient,
+) => (
+  request: Request,
+  metadata: Metadata,
+  options: { deadline: number },
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientUnaryCall;
+
+/** The transport over gRPC: heartbeats, waits and watches, and everything else have connections of their own. */
+export class GrpcTransport implements plain.Transport {
+  readonly #clock: Clock;
+  readonly #calls: Connections;
+  readonly #waits: Connections;
+  readonly #heartbeats: Connections;
+  /** What cancels each thing under way. */
+  readonly #underWay = new Set<() => void>();
+  #closed = false;
+
+  constructor(endpoints: readonly string[], clock: Clock) {
+    this.#clock = clock;
+    this.#calls = new Connections(endpoints, {}, clock);
+    this.#waits = new Connections(endpoints, streamOptions, clock);
+    this.#heartbeats = new Connections(endpoints, streamOptions, clock);
+  }
+
+  get canMove(): boolean {
+    return this.#heartbeats.hasOthers;
+  }
+
+  async ready(call: plain.Call): Promise<void> {
+    await this.#calls.client(call);
+  }
+
+  async acquire(request: plain.AcquireRequest, call: plain.Call): Promise<plain.AcquireAnswer> {
+    const message = {
+      ...named(request),
+      ...metadata(request),
+      holder: request.holder,
+      acquireId: request.acquireId,
+      duration: toDuration(request.durationMs),
+      wait: toDuration(request.waitMs),
+      priority: request.priority,
+    };
+    const connections = request.waitMs > 0 ? this.#waits : this.#calls;
+    const { outcome } = await this.#unary((client) => client.acquire.bind(client), message, call, connections);
+    switch (outcome?.$case) {
+      case 'granted':
+        return { kind: 'granted', lease: toLease(outcome.value) };
+      case 'busy':
+        return { kind: 'busy', busy: toBusy(outcome.value) };
+      case undefined:
+        throw unexpected('an outcome', 'none');
+    }
+  }
+
+  async renew(request: plain.RenewRequest, call: plain.Call): Promise<Renewed> {
+    return toRenewed(await this.#unary((client) => client.renew.bind(client), renewal(request), call));
+  }
+
+  async renewBatch(requests: readonly plain.RenewRequest[], call: plain.Call): Promise<readonly plain.RenewResult[]> {
+    const message = { renewals: requests.map(renewal) };
+    const { results } = await this.#unary((client) => client.renewBatch.bind(client), message, call);
+    return results.map(({ outcome }): plain.RenewResult => {
+      switch (outcome?.$case) {
+        case 'renewed':
+          return { renewed: toRenewed(outcome.value) };
+        case 'refused':
+          return { error: fromStatus(outcome.value) };
+        case undefined:
+          return { error: unexpected('an outcome', 'none') };
+      }
+    });
+  }
+
+  async release(request: plain.ReleaseRequest, call: plain.Call): Promise<plain.Released> {
+    const message = { ...named(request), fencingToken: request.fencingToken, transferTo: request.transferTo };
+    const answer = await this.#unary((client) => client.release.bind(client), message, call);
+    return { lease: toLease(answer.lease), alreadyReleased: answer.alreadyReleased };
+  }
+
+  async revoke(request: plain.RevokeRequest, call: plain.Call): Promise<plain.Revoked> {
+    const message = {
+      ...named(request),
+      fencingToken: request.fencingToken,
+      transferTo: request.transferTo,
+      grace: toDuration(request.graceMs),
+      force: request.force,
+    };
+    const answer = await this.#unary((client) => client.revoke.bind(client), message, call);
+    return { lease: toLease(answer.lease), remainingMs: toMs(answer.remaining) };
+  }
+
+  async validate(request: plain.TokenRequest, call: plain.Call): Promise<Validity> {
+    const message = { ...named(request), fencingToken: request.fencingToken };
+    const answer = await this.#unary((client) => client.validate.bind(client), message, call);
+    return { valid: answer.valid, lease: toLease(answer.lease) };
+  }
+
+  async get(request: plain.GetRequest, call: plain.Call): Promise<Lease> {
+    const message = { ...named(request), cached: request.cached };
+    const answer = await this.#unary((client) => client.get.bind(client), message, call);
+    return toLease(answer.lease);
+  }
+
+  async list(request: plain.ListRequest, call: plain.Call): Promise<plain.ListAnswer> {
+    const answer = await this.#unary((client) => client.list.bind(client), request, call);
+    return { leases: answer.leases.map(toLease), revision: answer.revision, nextPageToken: answer.nextPageToken };
+  }
+
+  async create(request: plain.CreateRequest, call: plain.Call): Promise<Lease> {
+    const message = { ...named(request), ...metadata(request) };
+    return toLease((await this.#unary((client) => client.create.bind(client), message, call)).lease);
+  }
+
+  async update(request: plain.UpdateRequest, call: plain.Call): Promise<Lease> {
+    const message = {
+      ...named(request),
+      ...metadata(request),
+      resourceVersion: request.resourceVersion,
+      fencingToken: request.fencingToken,
+      removeLabels: request.removeLabels,
+      removeAnnotations: request.removeAnnotations,
+    };
+    return toLease((await this.#unary((client) => client.update.bind(client), message, call)).lease);
+  }
+
+  async delete(request: plain.DeleteRequest, call: plain.Call): Promise<plain.Deleted> {
+    const answer = await this.#unary((client) => client.delete.bind(client), request, call);
+    return { lease: toLease(answer.lease), reservedMs: toOptionalMs(answer.reserved) };
+  }
+
+  async *watch(request: plain.WatchRequest, signal: AbortSignal): AsyncIterable<plain.WatchMessage> {
+    const client = await this.#waits.client({ timeoutMs: Infinity, signal });
+    this.#goOn(signal);
+    const stream = client.watch(request);
+    const cancel = (): void => {
+      stream.cancel();
+    };
+    // The iteration listens for errors only while it runs; the one of a cancelled call comes after it.
+    stream.on('error', ignore);
+    this.#underWay.add(cancel);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      for await (const message of stream) {
+        const { events, revision } = message as WatchResponse;
+        yield { events: events.map(toEvent), revision };
+      }
+      throw new UnavailableError({
+        code: 'UNAVAILABLE',
+        reason: 'STREAM_ENDED',
+        message: 'The server ended the watch',
+        retryable: true,
+      });
+    } catch (error) {
+      throw this.#failure(error, client, this.#waits, signal);
+    } finally {
+      this.#underWay.delete(cancel);
+      signal.removeEventListener('abort', cancel);
+      // Leaving the iteration early has destroyed the stream; the call goes on until it is cancelled.
+      stream.cancel();
+    }
+  }
+
+  heartbeat(sink: plain.HeartbeatSink): plain.HeartbeatStream {
+    const client = this.#heartbeats.single();
+    /** Whoever leaves a stream, or is left by it, has a reason to look elsewhere next. */
+    const leave = (): void => {
+      if (this.#underWay.delete(close)) this.#heartbeats.skip();
+    };
+    const stream = openHeartbeat(client, {
+      onAnswer: (answer) => {
+        sink.onAnswer(answer);
+      },
+      onEnd: (error) => {
+        leave();
+        sink.onEnd(error);
+      },
+    });
+    const close = (): void => {
+      leave();
+      stream.close();
+    };
+    this.#underWay.add(close);
+    return {
+      send: (message) => {
+        stream.send(message);
+      },
+      close,
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const cancel of [...this.#underWay]) cancel();
+    for (const connections of [this.#calls, this.#waits, this.#heartbeats]) connections.close();
+  }
+
+  async #unary<Request, Response>(
+    pick: Unary<Request, Response>,
+    request: Request,
+    call: plain.Call,
+    connections: Connections = this.#calls,
+  ): Promise<Response> {
+    const deadline = this.#clock.wallMs() + call.timeoutMs;
+    const client = await connections.client(call);
+    this.#goOn(call.signal);
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => {
+        pending.cancel();
+      };
+      const pending = pick(client)(request, new Metadata(), { deadline }, (error, response) => {
+        this.#underWay.delete(cancel);
+        call.signal?.removeEventListener('abort', cancel);
+        if (error === null) resolve(response);
+        else reject(this.#failure(error, client, connections, call.signal));
+      });
+      this.#underWay.add(cancel);
+      call.signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  /** Nobody hears an abort that came before the call was made. */
+  #goOn(signal: AbortSignal | undefined): void {
+    if (signal?.aborted === true) throw abortReason(signal);
+    if (this.#closed) throw new ClientClosedError();
+  }
+
+  #failure(error: unknown, client: LeaseServiceClient, connections: Connections, signal: AbortSignal | undefined): Error {
+    if (signal?.aborted === true) return abortReason(signal);
+    if (this.#closed) return new ClientClosedError();
+    const typed = isServiceError(error) ? fromServiceError(error) : error;
+    if (typed instanceof UnavailableError) connections.moveOn(client);
+    return typed instanceof Error ? typed : new Error('Call failed', { cause: error });
+  }
+}
+
+function ignore(): void {
+  // Somebody else has dealt with it.
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'metadata' in error;
+}
+
+function named({ namespace, name }: plain.LeaseName): plain.LeaseName {
+  return { namespace, name };
+}
+
+function metadata(parts: plain.Metadata): {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  lockDelay: ReturnType<typeof toOptionalDuration>;
+  keepAfterExpiry: ReturnType<typeof toOptionalDuration>;
+} {
+  return {
+    labels: { ...parts.labels },
+    annotations: { ...parts.annotations },
+    lockDelay: toOptionalDuration(parts.lockDelayMs),
+    keepAfterExpiry: toOptionalDuration(parts.keepAfterExpiryMs),
+  };
+}
+
+function renewal({ namespace, name, holder, fencingToken }: plain.RenewRequest): plain.RenewRequest {
+  return { namespace, name, holder, fencingToken };
+}
+
+function toRenewed(answer: RenewResponse): Renewed {
+  return { remainingMs: toMs(answer.remaining), durationMs: toMs(answer.duration), resourceVersion: answer.resourceVersion };
+}

@@ -1,0 +1,256 @@
+import { type Clock, type Instant, instantOf } from '../clock.js';
+import { isRetryable, type LeaseholdError } from '../errors.js';
+import type {
+  HeartbeatAnswer,
+  HeartbeatAttached,
+  HeartbeatLoss,
+  HeartbeatMessage,
+  HeartbeatStream,
+  RenewRequest,
+  Transport,
+} from './transport.js';
+
+/** A held lease as its heartbeat sees it. */
+export interface Beaten {
+  /** Who it is to the server. */
+  readonly identity: RenewRequest;
+  /** How often to beat, in milliseconds. Leases of one interval share their messages. */
+  readonly intervalMs: number;
+  /** A beat is due: the lease looks at its clocks, and may stop its heartbeat. */
+  beforeBeat(): void;
+  /** A renewal was acknowledged. `sentAt` was read before it was sent. */
+  onAcknowledged(sentAt: Instant, durationMs: number): void;
+  /** The server pushed a loss, or announced one. */
+  onLoss(loss: HeartbeatLoss): void;
+  /** The server does not attach the lease, for good. */
+  onRefused(error: LeaseholdError): void;
+}
+
+/** What the owner of a connection decides. */
+export interface ConnectionOwner {
+  /** How long a message may go unanswered before the connection counts as dead, in milliseconds. */
+  answerWithinMs(): number;
+  /** The connection is over; nothing more comes from it. */
+  onOver(): void;
+  /** The server asks to go elsewhere. */
+  onDraining(): void;
+}
+
+/** A message whose acknowledgement is waited for. */
+interface Sent {
+  readonly sequence: number;
+  readonly sentAt: Instant;
+  readonly beaten: readonly Beaten[];
+}
+
+/** Attaches of one message that wait for their answers. */
+interface Asked {
+  readonly sentAt: Instant;
+  readonly leases: readonly Beaten[];
+  /** How many answers are missing. */
+  open: number;
+}
+
+/** A lease that is attached. */
+interface Attached {
+  readonly lease: Beaten;
+  readonly handle: number;
+  durationMs: number;
+}
+
+/** One heartbeat stream: which leases are attached to it, what was sent when, and what an answer means for whom. */
+export class HeartbeatConnection {
+  readonly #clock: Clock;
+  readonly #owner: ConnectionOwner;
+  readonly #stream: HeartbeatStream;
+  readonly #attached = new Map<Beaten, Attached>();
+  readonly #byHandle = new Map<number, Attached>();
+  readonly #asked = new Map<number, Asked>();
+  /** Leases whose attach is waited for, or that another server has taken over: they are not to be attached now. */
+  readonly #notNow = new Set<Beaten>();
+  /** Losses of handles that are not known yet: the answer to the attach will find them here. */
+  readonly #earlyLosses = new Map<number, HeartbeatLoss>();
+  #sent: Sent[] = [];
+  #sequence = 0;
+  #cancelWatchdog: (() => void) | undefined;
+  #over = false;
+
+  constructor(transport: Transport, clock: Clock, owner: ConnectionOwner) {
+    this.#clock = clock;
+    this.#owner = owner;
+    this.#stream = transport.heartbeat({
+      onAnswer: (answer) => {
+        this.#take(answer);
+      },
+      onEnd: () => {
+        if (this.#end()) this.#owner.onOver();
+      },
+    });
+  }
+
+  /** Whether the server has answered at all. */
+  answered = false;
+
+  /** Beats leases, and attaches those that are not attached; that renews them as well. */
+  beat(leases: readonly Beaten[]): void {
+    const attached = leases.filter((lease) => this.#attached.has(lease));
+    if (attached.length > 0) {
+      const handles = attached.map((lease) => this.#attached.get(lease)?.handle ?? 0);
+      this.#send({ handles, attach: [], detach: [] }, attached);
+    }
+    const missing = leases.filter((lease) => !this.#attached.has(lease) && !this.#notNow.has(lease));
+    for (let from = 0; from < missing.length; from += attachesPerMessage) {
+      this.#attach(missing.slice(from, from + attachesPerMessage));
+    }
+  }
+
+  /** Keeps a lease alive no more. */
+  detach(lease: Beaten): void {
+    const attached = this.#forget(lease);
+    if (attached !== undefined) this.#send({ handles: [], attach: [], detach: [attached.handle] }, []);
+  }
+
+  /** Ends the stream. The owner hears nothing more. */
+  close(): void {
+    this.#end();
+  }
+
+  #attach(leases: readonly Beaten[]): void {
+    for (const lease of leases) this.#notNow.add(lease);
+    const attach = leases.map(({ identity }) => identity);
+    const { sequence, sentAt } = this.#send({ handles: [], attach, detach: [] }, []);
+    this.#asked.set(sequence, { sentAt, leases, open: leases.length });
+  }
+
+  #send(message: Omit<HeartbeatMessage, 'sequence'>, beaten: readonly Beaten[]): Sent {
+    this.#sequence += 1;
+    // The clocks are read before the message leaves: whatever comes after this instant is the server's to count.
+    const sent = { sequence: this.#sequence, sentAt: instantOf(this.#clock), beaten };
+    this.#sent.push(sent);
+    this.#stream.send({ sequence: sent.sequence, ...message });
+    this.#watch();
+    return sent;
+  }
+
+  #take(answer: HeartbeatAnswer): void {
+    if (this.#over) return;
+    this.answered = true;
+    for (const attached of answer.attached) this.#takeAttached(attached);
+    for (const { handle, durationMs } of answer.durations) {
+      const attached = this.#byHandle.get(handle);
+      if (attached !== undefined) attached.durationMs = durationMs;
+    }
+    for (const loss of answer.lost) this.#takeLoss(loss);
+    const inVain = new Set(answer.excepted.map(({ handle }) => handle));
+    for (const { handle, refusal } of answer.excepted) this.#takeRefusal(handle, refusal);
+    this.#takeAcknowledged(answer.acknowledged, inVain);
+    if (answer.draining) this.#owner.onDraining();
+  }
+
+  #takeAttached({ sequence, index, outcome }: HeartbeatAttached): void {
+    const asked = this.#asked.get(sequence);
+    const lease = asked?.leases[index];
+    if (asked === undefined || lease === undefined) return;
+    asked.open -= 1;
+    if (asked.open === 0) this.#asked.delete(sequence);
+    // A lease that was given up in the meantime wants no handle.
+    const wanted = this.#notNow.delete(lease);
+    if (outcome.kind === 'refused') {
+      // One that is refused for now is attached again at the next beat.
+      if (wanted && !isTransient(outcome.error)) lease.onRefused(outcome.error);
+      return;
+    }
+    const { handle, durationMs, remainingMs } = outcome;
+    if (!wanted) {
+      this.#send({ handles: [], attach: [], detach: [handle] }, []);
+      return;
+    }
+    const attached = { lease, handle, durationMs };
+    this.#attached.set(lease, attached);
+    this.#byHandle.set(handle, attached);
+    const loss = this.#earlyLosses.get(handle);
+    this.#earlyLosses.delete(handle);
+    if (loss === undefined) lease.onAcknowledged(asked.sentAt, Math.min(durationMs, remainingMs));
+    else this.#takeLoss(loss);
+  }
+
+  #takeLoss(loss: HeartbeatLoss): void {
+    const attached = this.#byHandle.get(loss.handle);
+    if (attached === undefined) {
+      this.#earlyLosses.set(loss.handle, loss);
+      return;
+    }
+    const announced = loss.graceMs !== undefined && loss.graceMs > 0;
+    if (!announced) this.#forget(attached.lease);
+    if (loss.reason === 'MOVED') this.#notNow.add(attached.lease);
+    else attached.lease.onLoss(loss);
+  }
+
+  #takeRefusal(handle: number, refusal: 'NOT_ATTACHED' | 'ENDING' | 'LOST' | 'MOVED'): void {
+    const attached = this.#byHandle.get(handle);
+    // While an ending is undecided the next beat tells more, and a loss comes with its reason.
+    if (attached === undefined || refusal === 'ENDING' || refusal === 'LOST') return;
+    this.#forget(attached.lease);
+    // The newest stream keeps the lease; going back and forth between two would keep it on neither.
+    if (refusal === 'MOVED') this.#notNow.add(attached.lease);
+  }
+
+  #takeAcknowledged(sequence: number, inVain: ReadonlySet<number>): void {
+    const newest = new Map<Beaten, Instant>();
+    for (const sent of this.#sent) {
+      if (sent.sequence > sequence) break;
+      for (const lease of sent.beaten) newest.set(lease, sent.sentAt);
+    }
+    this.#sent = this.#sent.filter((sent) => sent.sequence > sequence);
+    for (const [lease, sentAt] of newest) {
+      const attached = this.#attached.get(lease);
+      if (attached !== undefined && !inVain.has(attached.handle)) lease.onAcknowledged(sentAt, attached.durationMs);
+    }
+    if (this.#sent.length === 0) this.#stopWatching();
+  }
+
+  #forget(lease: Beaten): Attached | undefined {
+    const attached = this.#attached.get(lease);
+    this.#notNow.delete(lease);
+    this.#attached.delete(lease);
+    if (attached !== undefined) this.#byHandle.delete(attached.handle);
+    return attached;
+  }
+
+  /** Sees to it that a connection which answers no more is noticed: TCP would take minutes, and leases have seconds. */
+  #watch(): void {
+    if (this.#cancelWatchdog !== undefined || this.#over) return;
+    const oldest = this.#sent[0];
+    if (oldest === undefined) return;
+    const withinMs = this.#owner.answerWithinMs();
+    const waitedMs = this.#clock.monotonicMs() - oldest.sentAt.monotonicMs;
+    if (waitedMs >= withinMs) {
+      if (this.#end()) this.#owner.onOver();
+      return;
+    }
+    this.#cancelWatchdog = this.#clock.after(withinMs - waitedMs, () => {
+      this.#cancelWatchdog = undefined;
+      this.#watch();
+    });
+  }
+
+  #stopWatching(): void {
+    this.#cancelWatchdog?.();
+    this.#cancelWatchdog = undefined;
+  }
+
+  #end(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#stopWatching();
+    this.#stream.close();
+    return true;
+  }
+}
+
+const attachesPerMessage = 1000;
+
+/** Whether the same attach may be taken later: an outage, or a limit. */
+function isTransient(error: LeaseholdError): boolean {
+  return isRetryable(error) || error.code === 'RESOURCE_EXHAUSTED' || error.code === 'INTERNAL';
+}
