@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * A disk that fails on command, for child processes: `disk-faults.c`, compiled once per test process and preloaded.
+ * A disk that fails on command, for child processes: `disk-faults.c`, compiled and preloaded.
  *
  * Use: `const faults = diskFaults(file)`, start the child with `env: { ...process.env, ...faults.env }`, turn faults on and off while
  * it runs, and `dispose` in the end. Skip the test by name where `hasDiskFaults` is false: there is no C compiler, or no LD_PRELOAD.
@@ -23,16 +23,14 @@ export interface DiskFaults {
   full(on: boolean): void;
   /** Whether a fault was met since the last time this was asked. */
   seen(): boolean;
-  /** Ends all faults and removes the control files. */
+  /** Removes everything; to be called once the child is gone. */
   dispose(): void;
 }
 
 /** Faults for files whose path contains `file`: of a SQLite store, its log and its lock file too. */
 export function diskFaults(file: string): DiskFaults {
-  if (library === undefined) {
-    throw new Error('Disk faults need Linux and a C compiler');
-  }
   const control = mkdtempSync(join(tmpdir(), 'leasehold-faults-'));
+  const library = compileInto(control);
   const turn = (fault: string, on: boolean, content = ''): void => {
     if (on) {
       writeFileSync(join(control, fault), content);
@@ -59,30 +57,22 @@ export function diskFaults(file: string): DiskFaults {
   };
 }
 
-const library = compile();
+/** The C compiler of this machine; `undefined`: there is none, or it would be of no use. */
+const compiler = process.platform === 'linux' ? ['gcc', 'cc', 'clang'].find(runs) : undefined;
 
 /** Whether faults can be made on this machine. */
-export const hasDiskFaults: boolean = library !== undefined;
+export const hasDiskFaults: boolean = compiler !== undefined;
 
-function compile(): string | undefined {
-  if (process.platform !== 'linux') {
-    return undefined;
+function runs(command: string): boolean {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function compileInto(directory: string): string {
+  if (compiler === undefined) {
+    throw new Error('Disk faults need Linux and a C compiler');
   }
-  const directory = mkdtempSync(join(tmpdir(), 'leasehold-faults-library-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const output = join(directory, 'disk-faults.so');
+  const library = join(directory, 'disk-faults.so');
   const source = fileURLToPath(new URL('./disk-faults.c', import.meta.url));
-  for (const compiler of ['gcc', 'cc', 'clang']) {
-    try {
-      execFileSync(compiler, ['-shared', '-fPIC', '-O1', '-Wall', '-o', output, source, '-ldl'], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      return output;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        throw error;
-      }
-    }
-  }
-  return undefined;
+  execFileSync(compiler, ['-shared', '-fPIC', '-O1', '-Wall', '-o', library, source, '-ldl'], { stdio: 'pipe' });
+  return library;
 }

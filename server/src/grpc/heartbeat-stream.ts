@@ -18,6 +18,7 @@ import {
 import { AttachQueue, RequestedAttach, type AttachOutcome } from './attach-queue.js';
 import type { HandlerContext } from './context.js';
 import { toDuration, toOptionalDuration } from './convert.js';
+import { HandleTable } from './handle-table.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
 import type { OpenStream } from './open-streams.js';
 import { toRefusal, toServiceError } from './status.js';
@@ -39,11 +40,10 @@ export class HeartbeatStream implements OpenStream {
   readonly #writer: HeartbeatWriter;
 
   /** The attached leases by their handles. */
-  readonly #leases = new Map<number, Attachment>();
+  readonly #leases = new HandleTable();
   /** Handles that were lost of late, so that a beat that was under way is told `LOST`; later it is `NOT_ATTACHED`. */
   readonly #lost = new Set<number>();
   readonly #attaching = new AttachQueue();
-  #lastHandle = 0;
   #sequence = 0n;
   /** The last message that beat all leases: it also counts for one that an earlier message asked to attach, and that was under way. */
   #lastAll = { sequence: 0n, readAtMs: 0 };
@@ -98,7 +98,7 @@ export class HeartbeatStream implements OpenStream {
       grace: toOptionalDuration(loss.graceMs),
     });
     if (loss.graceMs === undefined) {
-      this.#leases.delete(handle);
+      this.#leases.remove(handle);
       this.#remember(handle);
     }
   }
@@ -154,9 +154,9 @@ export class HeartbeatStream implements OpenStream {
 
   #beatAll(sequence: bigint, readAtMs: number): void {
     this.#lastAll = { sequence, readAtMs };
-    for (const [handle, attachment] of this.#leases) {
+    this.#leases.forEach((attachment, handle) => {
       this.#beat(handle, attachment, sequence, readAtMs);
-    }
+    });
   }
 
   #beat(handle: number, attachment: Attachment, sequence: bigint, readAtMs: number): void {
@@ -169,7 +169,7 @@ export class HeartbeatStream implements OpenStream {
   readonly #detach = (handle: number): void => {
     const attachment = this.#leases.get(handle);
     if (attachment !== undefined) {
-      this.#leases.delete(handle);
+      this.#leases.remove(handle);
       this.#coordinator.detach(attachment);
     }
     this.#lost.delete(handle);
@@ -194,6 +194,9 @@ export class HeartbeatStream implements OpenStream {
     const { handlesMax } = this.#context.streamLimits;
     if (this.#leases.size + this.#attaching.size > handlesMax) {
       return Promise.reject(limitExceeded('leases on one heartbeat stream', handlesMax));
+    }
+    if (this.#leases.used + this.#attaching.size > handlesUsedMax) {
+      return Promise.reject(limitExceeded('handles over the life of one heartbeat stream', handlesUsedMax));
     }
     const { namespace, name, holder, fencingToken } = wanted;
     return this.#coordinator.attach({ namespace, name, holder, fencingToken, readAtMs }, attach);
@@ -220,9 +223,8 @@ export class HeartbeatStream implements OpenStream {
       return;
     }
     const { attachment } = outcome;
-    const handle = ++this.#lastHandle;
+    const handle = this.#leases.add(attachment);
     const duration = toDuration(attachment.durationMs);
-    this.#leases.set(handle, attachment);
     this.#writer.answer({ sequence, index, outcome: { $case: 'handle', value: { handle, duration, remaining: duration } } });
     if (this.#lastAll.sequence > sequence) {
       this.#beat(handle, attachment, this.#lastAll.sequence, this.#lastAll.readAtMs);
@@ -277,16 +279,18 @@ export class HeartbeatStream implements OpenStream {
     }
     this.#over = true;
     this.#writer.close();
-    for (const attachment of this.#leases.values()) {
+    this.#leases.forEach((attachment) => {
       this.#coordinator.detach(attachment);
-    }
-    this.#leases.clear();
+    });
     this.#onOver(this);
   }
 }
 
 /** How many lost handles are told from those that were never attached. */
 const lostRememberedMax = 10_000;
+
+/** Handles given out on one stream, none of them twice: past that, a client opens another one. */
+const handlesUsedMax = 4_000_000;
 
 /** Attaches in one message: each costs an answer of up to 4 KiB. */
 const attachesPerMessageMax = 10_000;

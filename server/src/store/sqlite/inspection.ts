@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { StoreOpenError } from './open-error.js';
 import { applicationId, schemaVersion } from './schema.js';
@@ -18,6 +18,7 @@ export function inspect(file: string, newestVersion: number): boolean {
   }
   const own = [`${file}-shm`, `${file}-wal`].filter((path) => !existsSync(path));
   try {
+    readThrough(file);
     inspectContent(file, newestVersion);
     return true;
   } catch (error) {
@@ -75,6 +76,21 @@ function inspectContent(file: string, newestVersion: number): void {
     }
   } finally {
     database.close();
+  }
+}
+
+/**
+ * Brings the file into the operating system's memory in one sweep. The integrity check follows the trees, page by page in no order of the
+ * disk: for a million leases that are not in memory it takes 15 seconds without this, and 1 second after 1.5 of reading.
+ */
+function readThrough(file: string): void {
+  const descriptor = openSync(file, 'r');
+  try {
+    const piece = Buffer.allocUnsafe(1024 * 1024);
+    while (readSync(descriptor, piece) > 0);
+  } finally {
+    // No connection of this process has the file yet: closing a descriptor would free its locks.
+    closeSync(descriptor);
   }
 }
 

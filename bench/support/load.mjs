@@ -1,0 +1,54 @@
+// Puts a server under load with the generator in bench/load, and watches who is busy meanwhile.
+import { fileURLToPath } from 'node:url';
+import { goProgram } from './go.mjs';
+import { withFrames } from './frames.mjs';
+import { processorTime, start } from './process.mjs';
+
+/**
+ * @param {object} target `address` and `pid` of the server
+ * @param {object} config as in bench/load/main.go, with `messages` in place of `bodies`
+ * @returns the generator's result, with `rate` a second and `busy`: the share of a core that the server's main thread, the whole server
+ *   and the generator used
+ */
+export async function load(target, { messages, ...config }) {
+  const program = await goProgram(fileURLToPath(new URL('../load', import.meta.url)), 'load');
+  return withFrames(messages, async (bodies) => {
+    const before = processorTime(target.pid);
+    const begin = performance.now();
+    const { result, usage } = await generate(program, { address: target.address, bodies, ...config });
+    const after = processorTime(target.pid);
+    const elapsed = (performance.now() - begin) / 1000;
+    if (result.failed > 0) throw new Error(`${config.path}: ${result.failed} failed, the first: ${result.firstFailure}`);
+    return {
+      ...result,
+      rate: result.answered / result.seconds,
+      busy: {
+        main: (after.main - before.main) / elapsed,
+        server: (after.all - before.all) / elapsed,
+        generator: usage / elapsed,
+      },
+    };
+  });
+}
+
+/** Runs the generator; `usage` is its processor time in seconds, read while it lives. */
+async function generate(program, config) {
+  const generator = start(program, []);
+  let usage = 0;
+  const poll = setInterval(() => {
+    try {
+      usage = processorTime(generator.child.pid).all;
+    } catch {
+      // It has just ended: the last reading stands.
+    }
+  }, 50);
+  let text = '';
+  generator.child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  generator.child.stdin.end(JSON.stringify(config));
+  const code = await new Promise((resolve) => generator.child.on('close', resolve));
+  clearInterval(poll);
+  if (code !== 0) throw new Error(`The load generator failed: ${generator.output()}`);
+  return { result: JSON.parse(text), usage };
+}
