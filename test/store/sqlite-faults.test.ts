@@ -1,5 +1,6 @@
 import type { Store } from '@leasehold/core';
 import { OutcomeUnknownError } from '@leasehold/core';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Worker } from 'node:worker_threads';
 import { diskFaults, hasDiskFaults, type DiskFaults } from '../support/disk-faults.js';
@@ -164,9 +165,14 @@ describe('SQLite store whose thread ends', () => {
       thread = worker;
     });
     const store: Store = await place.open();
+    // While another connection writes, the commit waits.
+    const other = new Database(place.file);
+    other.exec('BEGIN IMMEDIATE');
     const commit = store.commit([create('a')]);
     const ended = expect(commit).rejects.toThrow(OutcomeUnknownError);
-    await thread!.terminate();
+    const terminated = thread!.terminate();
+    other.close();
+    await terminated;
     await ended;
     await expect(store.commit([create('b')])).rejects.toThrow(OutcomeUnknownError);
     await expect(store.history(0n, 1)).rejects.toThrow(OutcomeUnknownError);
