@@ -1,5 +1,5 @@
 import { MemoryStore } from '@leasehold/core';
-import { MemoryDisk } from '../../core/dist/store/memory.js';
+import { MemoryDisk } from '@leasehold/core';
 import { storeContract, type StorePlace } from './contract.js';
 
 storeContract('MemoryStore', async (): Promise<StorePlace> => {

@@ -95,7 +95,7 @@ export function newRecord(lease: LeaseName, moment: Moment): LeaseRecord {
 }
 
 /** Labels that selectors saw before a change. */
-export function visibleLabels(record: LeaseRecord | undefined): StringMap | undefined {
+function visibleLabels(record: LeaseRecord | undefined): StringMap | undefined {
   return isVisible(record) ? record.labels : undefined;
 }
 
