@@ -1,5 +1,6 @@
 // The benchmark: `npm run bench`, or `npm run bench -- --help`.
 import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { page } from './support/table.mjs';
 
@@ -50,6 +51,7 @@ async function main() {
     handOvers: quick ? 200 : 2000,
   };
   const names = values.only?.split(',') ?? measures;
+  const loadBefore = loadavg()[0];
   const rows = [];
   for (const name of names) {
     if (!measures.includes(name)) throw new Error(`No measure ${JSON.stringify(name)}: ${measures.join(', ')}`);
@@ -60,7 +62,7 @@ async function main() {
     rows.push(...measured);
   }
   const command = `npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`;
-  const results = page(rows, { ...context, command });
+  const results = page(rows, { ...context, command, loadBefore });
   console.log(results);
   if (values.only === undefined && !values.memory) {
     writeFileSync(new URL('RESULTS.md', import.meta.url), results);

@@ -8,5 +8,6 @@ const buf = fileURLToPath(new URL('../node_modules/.bin/buf', import.meta.url));
 const run = (...args) => execFileSync(buf, args, { cwd, stdio: 'inherit' });
 
 rmSync(new URL('gen', import.meta.url), { recursive: true, force: true });
-run('generate', '--include-imports');
+// The health service is here for reflection only: its package has an implementation of its own.
+run('generate', '--include-imports', '--exclude-path', 'grpc');
 run('build', '--output', 'descriptor.binpb');

@@ -20,13 +20,17 @@ if (isMainThread) {
 }
 
 function answer(question) {
-  if (question === 'reset') lags = [];
+  if (question === 'reset') {
+    lags = [];
+    process.send('reset');
+    return;
+  }
+  const sorted = lags.sort((a, b) => a - b);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   // Twice: what the first collection freed may have held something else.
   globalThis.gc();
   globalThis.gc();
   const { rss, heapUsed, external } = process.memoryUsage();
-  const sorted = lags.sort((a, b) => a - b);
-  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   process.send({ lag: { p50: at(0.5), p99: at(0.99), max: at(1) }, memory: { rss, used: heapUsed + external } });
   due = performance.now() + every;
   lags = [];

@@ -12,7 +12,7 @@ export function busy({ main, server, generator }) {
 }
 
 /** The results as a page of Markdown. */
-export function page(rows, { command, rounds, seconds }) {
+export function page(rows, { command, rounds, seconds, loadBefore }) {
   const head = ['What', 'Leasehold', 'Beside it', 'Ratio', 'To reach', 'Durability', 'Notes'];
   const cells = rows.map((row) => [
     row.what,
@@ -27,7 +27,8 @@ export function page(rows, { command, rounds, seconds }) {
   return [
     '# Measured',
     '',
-    `Written by \`${command}\`. ${conditions()} Servers and load generator share the machine. Where two things are compared they ran by`,
+    `Written by \`${command}\`. ${conditions()} The load average was`,
+    `${loadBefore.toFixed(2)} before it began: other programs take their share. Servers and load generator share the machine. Where two things are compared they ran by`,
     `turns, ${rounds} rounds of ${seconds} s each after warming up; the medians are shown. "Busy" is in shares of one core: the part near 1.00`,
     'is the bottleneck.',
     '',

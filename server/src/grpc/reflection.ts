@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { service as healthService } from 'grpc-health-check';
 
 /**
  * Adds server reflection, v1 and v1alpha, so that tools such as grpcurl need no `.proto` files.
@@ -13,10 +12,7 @@ import { service as healthService } from 'grpc-health-check';
  */
 export function addReflection(server: Server): void {
   const path = fileURLToPath(import.meta.resolve('@leasehold/proto/descriptor.binpb'));
-  const definitions = {
-    'leasehold.v1': define(splitFiles(readFileSync(path))),
-    'grpc.health.v1': define(filesOf(healthService)),
-  };
+  const definitions = { all: define(splitFiles(readFileSync(path))) };
   new ReflectionService(definitions).addToServer(server);
 }
 
@@ -25,10 +21,6 @@ type Definition = ConstructorParameters<typeof ReflectionService>[0][string];
 /** An entry of a package definition, of which reflection reads nothing but the files. */
 function define(fileDescriptorProtos: Buffer[]): Definition {
   return { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos };
-}
-
-function filesOf(service: typeof healthService): Buffer[] {
-  return Object.values(service).flatMap((method) => method.requestType.fileDescriptorProtos);
 }
 
 /** Cuts a `FileDescriptorSet` (`repeated FileDescriptorProto file = 1`) into its files, byte for byte. */
