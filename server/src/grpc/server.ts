@@ -4,6 +4,7 @@ import { LeaseServiceService } from '@leasehold/proto/leasehold/v1/lease_service
 import { within } from '../clock.js';
 import type { HandlerContext } from './context.js';
 import type { Health } from './health.js';
+import { encodeHeartbeatResponse } from './heartbeat-encoding.js';
 import { HeartbeatStream, type HeartbeatCall } from './heartbeat-stream.js';
 import { OpenStreams } from './open-streams.js';
 import { addReflection } from './reflection.js';
@@ -134,6 +135,7 @@ export class GrpcServer {
 /** The lease service, except that watches write messages that are encoded already. */
 const service: ServiceDefinition = {
   ...LeaseServiceService,
+  heartbeat: { ...LeaseServiceService.heartbeat, responseSerialize: encodeHeartbeatResponse },
   watch: {
     ...LeaseServiceService.watch,
     responseSerialize: (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
