@@ -155,6 +155,8 @@ class Simulation {
     this.holders.forEach((holder) => {
       holder.client.leave();
     });
+    // A store that was full is tried again after a second.
+    await this.world.clock.advance(1_000);
     for (const name of ['last-1', 'last-2']) {
       const granted = this.world.coordinator.submit(acquire(name, { durationMs }, { waitMs: 3_600_000 }));
       await this.world.clock.advance(60_000);

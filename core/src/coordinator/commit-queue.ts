@@ -1,4 +1,5 @@
 import type { Entry } from './entry.js';
+import { Fifo } from './fifo.js';
 import type { LeaseTable } from './lease-table.js';
 import { nobody, type Pending, type PendingWaiter } from './pending.js';
 import type { Sweeper } from './sweeper.js';
@@ -27,24 +28,26 @@ const retryMs = 1000;
  */
 export class CommitQueue {
   readonly #parts: CommitQueueParts;
-  /** In the order of arrival; those that waited for an outcome come first. */
-  #queue: Pending[] = [];
-  #unblocked: Pending[] = [];
+  readonly #queue = new Fifo<Pending>();
   #elapsed: Entry[] = [];
-  /** Those that wait for the outcome of a change. */
-  readonly #blocked = new Set<Pending>();
+  /** Leases with commands that wait for an outcome, and how many those are in all. */
+  readonly #blocked = new Set<Entry>();
+  #blockedCommands = 0;
+  /** Leases whose outcome is known: their commands come before those that have arrived since. */
+  #settled = new Set<Entry>();
   #committing = false;
   #scheduled = false;
   #abandoned = false;
   #idle: (() => void)[] = [];
+  readonly #cancelRetries = new Set<() => void>();
 
   constructor(parts: CommitQueueParts) {
     this.#parts = parts;
   }
 
-  /** How many commands wait to be decided. */
+  /** How many commands wait. */
   get length(): number {
-    return this.#queue.length + this.#unblocked.length;
+    return this.#queue.length + this.#blockedCommands;
   }
 
   add(pending: Pending): void {
@@ -70,13 +73,17 @@ export class CommitQueue {
   /** Refuses everything that waits, for good. */
   abandon(error: LeaseError): void {
     this.#abandoned = true;
-    for (const pending of [...this.#blocked, ...this.#unblocked, ...this.#queue]) {
+    this.#cancelRetries.forEach((cancel) => {
+      cancel();
+    });
+    const waiting = [...this.#queue.takeAll(), ...[...this.#blocked].flatMap((entry) => entry.blocked?.takeAll() ?? [])];
+    for (const pending of waiting) {
       pending.reject(error);
     }
-    this.#queue = [];
-    this.#unblocked = [];
-    this.#elapsed = [];
+    this.#blockedCommands = 0;
     this.#blocked.clear();
+    this.#settled.clear();
+    this.#elapsed = [];
     this.#becomeIdle();
   }
 
@@ -108,7 +115,7 @@ export class CommitQueue {
     this.#decideAll(batch);
     if (batch.length > 0) {
       void this.#commit(batch, startMs);
-    } else if (this.length > 0 || this.#elapsed.length > 0) {
+    } else if (this.#queue.length > 0 || this.#settled.size > 0 || this.#elapsed.length > 0) {
       this.#schedule();
     } else {
       this.#becomeIdle();
@@ -134,15 +141,16 @@ export class CommitQueue {
   }
 
   #decideAll(batch: Staged[]): void {
-    const queue = this.#unblocked.length === 0 ? this.#queue : [...this.#unblocked, ...this.#queue];
-    this.#unblocked = [];
-    this.#queue = [];
-    let taken = 0;
-    for (const pending of queue) {
-      if (batch.length >= this.#parts.batchMax) {
-        break;
+    const settled = this.#settled;
+    this.#settled = new Set();
+    settled.forEach((entry) => {
+      this.#decideBlocked(entry, batch);
+    });
+    while (batch.length < this.#parts.batchMax) {
+      const pending = this.#queue.shift();
+      if (pending === undefined) {
+        return;
       }
-      taken++;
       const entry = this.#parts.table.getOrAdd(leaseKey(pending.command.namespace, pending.command.name));
       if (entry.inFlight === undefined) {
         this.#decide(entry, pending, batch);
@@ -151,7 +159,40 @@ export class CommitQueue {
         this.#block(entry, pending);
       }
     }
-    this.#queue = queue.slice(taken).concat(this.#queue);
+  }
+
+  /** Decides commands that waited for an outcome, in their order, up to the next change of the lease. */
+  #decideBlocked(entry: Entry, batch: Staged[]): void {
+    const { blocked } = entry;
+    if (blocked === undefined) {
+      return;
+    }
+    entry.blocked = undefined;
+    this.#blocked.delete(entry);
+    this.#blockedCommands -= blocked.length;
+    while (entry.inFlight === undefined && batch.length < this.#parts.batchMax) {
+      const pending = blocked.shift();
+      if (pending === undefined) {
+        break;
+      }
+      this.#decide(entry, pending, batch);
+    }
+    this.#keepBlocked(entry, blocked);
+    this.#parts.table.forgetIfEmpty(entry);
+  }
+
+  /** What was not decided yet stays, behind what was put off again. */
+  #keepBlocked(entry: Entry, rest: Fifo<Pending>): void {
+    if (rest.length === 0) {
+      return;
+    }
+    if (entry.inFlight === undefined) {
+      this.#settled.add(entry);
+    }
+    this.#blockedCommands += rest.length;
+    rest.putBack(entry.blocked?.takeAll() ?? []);
+    entry.blocked = rest;
+    this.#blocked.add(entry);
   }
 
   /** Decides one command; returns whether it is in the batch now. */
@@ -171,8 +212,7 @@ export class CommitQueue {
         }
         return false;
       case 'await':
-        this.#block(entry, pending);
-        this.#parts.sweeper.watch(entry);
+        this.#awaitElapse(entry, pending);
         return false;
       case 'change':
         return this.#stage(entry, pending, decision, batch);
@@ -193,14 +233,31 @@ export class CommitQueue {
     return true;
   }
 
-  #block(entry: Entry, pending: Pending): void {
-    this.#blocked.add(pending);
+  /** A command waits until what time has made due is committed; not on a full store, where nobody knows when that will be. */
+  #awaitElapse(entry: Entry, pending: Pending): void {
+    if (entry.retryAtMs > this.#parts.clock.monotonicMs()) {
+      pending.reject(storeFull());
+      return;
+    }
+    this.#block(entry, pending);
     entry.whenSettled(() => {
-      if (this.#blocked.delete(pending)) {
-        this.#unblocked.push(pending);
-        this.#schedule();
-      }
+      this.#unblock(entry);
     });
+    this.#parts.sweeper.watch(entry);
+  }
+
+  #block(entry: Entry, pending: Pending): void {
+    entry.blocked ??= new Fifo();
+    entry.blocked.push(pending);
+    this.#blocked.add(entry);
+    this.#blockedCommands++;
+  }
+
+  #unblock(entry: Entry): void {
+    if (entry.blocked !== undefined) {
+      this.#settled.add(entry);
+      this.#schedule();
+    }
   }
 
   async #commit(batch: readonly Staged[], startMs: number): Promise<void> {
@@ -270,6 +327,7 @@ export class CommitQueue {
 
   /** A lease has nothing in flight any more: what waited for that goes on, and the sweeper watches it again. */
   #goOn(entry: Entry): void {
+    this.#unblock(entry);
     entry.settle();
     this.#parts.sweeper.watch(entry);
     this.#parts.table.forgetIfEmpty(entry);
@@ -281,11 +339,8 @@ export class CommitQueue {
   }
 
   #commitFailed(batch: readonly Staged[], error: unknown): void {
-    for (const { entry, heir } of batch) {
+    for (const { entry } of batch) {
       entry.inFlight = undefined;
-      if (heir !== undefined) {
-        this.#parts.waiting.notGranted(entry, heir);
-      }
     }
     if (error instanceof StoreFullError) {
       this.#storeFull(batch, error);
@@ -297,23 +352,38 @@ export class CommitQueue {
 
   /** Nothing was changed: callers are refused, and what time has made due is tried again. */
   #storeFull(batch: readonly Staged[], cause: StoreFullError): void {
-    for (const { entry, pending } of batch) {
+    for (const { entry, pending, heir } of batch) {
+      if (heir !== undefined) {
+        this.#parts.waiting.notGranted(entry, heir);
+      }
       if (pending.command.kind === 'elapse') {
         this.#parts.sweeper.done();
         entry.retryAtMs = this.#parts.clock.monotonicMs() + retryMs;
+      } else if (pending.command.kind === 'abandon') {
+        this.#retry(pending);
       } else {
-        pending.reject(new LeaseError('STORE_FULL', 'Store is full: nothing was changed', {}, { cause }));
+        pending.reject(storeFull(cause));
       }
       this.#goOn(entry);
     }
   }
 
+  #retry(pending: Pending): void {
+    const cancel = this.#parts.clock.after(retryMs, () => {
+      this.#cancelRetries.delete(cancel);
+      this.add(pending);
+    });
+    this.#cancelRetries.add(cancel);
+  }
+
   #outcomeUnknown(batch: readonly Staged[], cause: unknown): void {
     const unknown = new LeaseError('OUTCOME_UNKNOWN', 'Commit failed: it may or may not have taken effect', {}, { cause });
-    this.#parts.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
-    for (const { entry, pending, heir } of batch) {
+    for (const { pending, heir } of batch) {
       pending.reject(unknown);
       heir?.pending.reject(unknown);
+    }
+    this.#parts.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
+    for (const { entry } of batch) {
       entry.settle();
     }
   }
@@ -349,6 +419,10 @@ interface Staged {
   readonly decision: ChangeDecision;
   /** The waiter whom it grants the lease. */
   readonly heir: PendingWaiter | undefined;
+}
+
+function storeFull(cause?: StoreFullError): LeaseError {
+  return new LeaseError('STORE_FULL', 'Store is full: nothing was changed', {}, { cause });
 }
 
 function isAcquire(pending: Pending): pending is Pending & { readonly command: AcquireCommand } {

@@ -200,8 +200,10 @@ class Coordinator implements LeaseCoordinator {
       throw refusal;
     }
     const attachment = new LeaseAttachment(entry, request.fencingToken, listener);
-    entry.attach(attachment);
     this.beat(attachment, request.readAtMs);
+    entry.attach(attachment, this.monotonicMs());
+    // A grace has an end that the sweeper is to tell.
+    this.#sweeper.watch(entry);
     return attachment;
   }
 

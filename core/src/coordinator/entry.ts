@@ -1,5 +1,6 @@
 import type { Attachment, AttachmentListener, Loss } from './api.js';
-import type { PendingWaiter } from './pending.js';
+import type { Fifo } from './fifo.js';
+import type { Pending, PendingWaiter } from './pending.js';
 import { WaitQueue } from './wait-queue.js';
 import type { CommittedChange } from '../lease/change.js';
 import type { ChangeDecision } from '../lease/decision.js';
@@ -28,8 +29,10 @@ export class Entry implements Standing {
   wakeAtMs: number = Infinity;
   /** The change in flight. At most one, and nothing is decided on top of it. */
   inFlight: ChangeDecision | undefined;
-  /** What waits for the outcome of a change in flight, or of one that time has made due. */
-  #blocked: (() => void)[] | undefined;
+  /** Commands that wait for the outcome of a change in flight, or of one that time has made due. */
+  blocked: Fifo<Pending> | undefined;
+  /** What else waits for that. */
+  #settling: (() => void)[] | undefined;
   #attachments: Set<LeaseAttachment> | undefined;
   /** When the last beat was read, which no checkpoint has recorded yet; 0: there is none. */
   beatAtMs = 0;
@@ -55,7 +58,7 @@ export class Entry implements Standing {
     } else {
       this.#endTenure(record, before, now);
     }
-    this.#tell(before, committed);
+    this.#tell(before, committed, now.nowMs);
   }
 
   /**
@@ -98,9 +101,13 @@ export class Entry implements Standing {
     }
   }
 
-  attach(attachment: LeaseAttachment): void {
+  /** Keeps a stream told of this lease; of a revoke with grace that goes on, at once. */
+  attach(attachment: LeaseAttachment, nowMs: number): void {
     this.#attachments ??= new Set();
     this.#attachments.add(attachment);
+    if (this.record?.revoking !== undefined) {
+      attachment.listener.onLoss(attachment, this.#revocation(this.record, nowMs));
+    }
   }
 
   detach(attachment: LeaseAttachment): void {
@@ -112,22 +119,28 @@ export class Entry implements Standing {
 
   /** Runs `action` once the change in flight, or the one that is due, has its outcome. */
   whenSettled(action: () => void): void {
-    this.#blocked ??= [];
-    this.#blocked.push(action);
+    this.#settling ??= [];
+    this.#settling.push(action);
   }
 
   /** Lets go on what waited for an outcome. */
   settle(): void {
-    const blocked = this.#blocked;
-    this.#blocked = undefined;
-    blocked?.forEach((action) => {
+    const settling = this.#settling;
+    this.#settling = undefined;
+    settling?.forEach((action) => {
       action();
     });
   }
 
   /** Whether nothing is left to remember. */
   isEmpty(): boolean {
-    return this.record === undefined && this.queue.size === 0 && this.inFlight === undefined && this.#blocked === undefined;
+    return (
+      this.record === undefined &&
+      this.queue.size === 0 &&
+      this.inFlight === undefined &&
+      this.blocked === undefined &&
+      this.#settling === undefined
+    );
   }
 
   #nextDueMs(): number {
@@ -139,7 +152,8 @@ export class Entry implements Standing {
     if (record?.reservedMs !== undefined || this.queue.first() !== undefined) {
       return this.freeAtMs;
     }
-    return this.collectAtMs;
+    // Garbage is not collected in a lock delay, which survives in the record.
+    return Math.max(this.collectAtMs, this.freeAtMs);
   }
 
   #beginTenure(record: LeaseRecord, decision: ChangeDecision, nowMs: number): void {
@@ -185,13 +199,13 @@ export class Entry implements Standing {
   }
 
   /** Tells the streams that keep this lease alive what has become of it. */
-  #tell(before: LeaseRecord | undefined, committed: CommittedChange): void {
+  #tell(before: LeaseRecord | undefined, committed: CommittedChange, nowMs: number): void {
     if (this.#attachments === undefined || before === undefined) {
       return;
     }
     const { record } = this;
     if (isHeld(record) && record.fencingToken === before.fencingToken) {
-      this.#tellLiving(record, before);
+      this.#tellLiving(record, before, nowMs);
       return;
     }
     this.#lose({
@@ -202,21 +216,26 @@ export class Entry implements Standing {
     });
   }
 
-  #tellLiving(record: LeaseRecord, before: LeaseRecord): void {
-    if (record.revoking !== undefined && record.revoking !== before.revoking) {
-      const { graceMs } = record.revoking;
-      this.#lose({
-        reason: 'REVOKED',
-        holder: record.holder,
-        fencingToken: record.fencingToken,
-        graceMs: graceMs > 0 ? graceMs : undefined,
-      });
+  #tellLiving(record: LeaseRecord, before: LeaseRecord, nowMs: number): void {
+    if (record.revoking !== undefined && record.revoking.graceMs !== before.revoking?.graceMs) {
+      this.#lose(this.#revocation(record, nowMs));
     }
     if (record.durationMs !== before.durationMs) {
       this.#attachments?.forEach((attachment) => {
         attachment.listener.onDuration(attachment, record.durationMs);
       });
     }
+  }
+
+  /** What a stream hears of a revoke: how long beats count yet, if they do. */
+  #revocation(record: LeaseRecord, nowMs: number): Loss {
+    const leftMs = this.renewableUntilMs - nowMs;
+    return {
+      reason: 'REVOKED',
+      holder: record.holder,
+      fencingToken: record.fencingToken,
+      graceMs: leftMs > 0 ? leftMs : undefined,
+    };
   }
 
   #lose(loss: Loss): void {

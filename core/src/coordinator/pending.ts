@@ -14,6 +14,8 @@ export interface Pending {
 /** An Acquire that waits in a queue. */
 export interface PendingWaiter extends Waiter {
   readonly pending: Pending & { readonly command: AcquireCommand };
+  /** Whether its wait ran out while a grant was in flight. */
+  timedOut: boolean;
   cancelTimer: () => void;
 }
 

@@ -23,8 +23,10 @@ export class Sweeper {
   readonly #agenda = new Agenda<Entry>();
   #inFlight = 0;
   #lastSweepMs: number;
-  /** When the next look at the clock was due: how late it comes tells a stall. */
+  /** When the next look at the clock was due at first: how late it comes tells a stall. */
   #tickDueMs = Infinity;
+  /** When it comes, which is earlier if something has become due earlier. */
+  #tickAtMs = Infinity;
   #cancelTick: () => void = () => undefined;
   #stopped = false;
 
@@ -81,7 +83,15 @@ export class Sweeper {
   #tick(): void {
     const delayMs = this.#untilNext();
     this.#tickDueMs = this.#clock.monotonicMs() + delayMs;
-    this.#cancelTick = this.#clock.after(delayMs, () => {
+    this.#arm(this.#tickDueMs);
+  }
+
+  #arm(atMs: number): void {
+    this.#cancelTick();
+    this.#tickAtMs = atMs;
+    this.#cancelTick = this.#clock.after(Math.max(0, atMs - this.#clock.monotonicMs()), () => {
+      // What it finds on the way comes with the next tick.
+      this.#tickAtMs = -Infinity;
       this.sweep();
       if (!this.#stopped) {
         this.#tick();
@@ -116,6 +126,9 @@ export class Sweeper {
     if (atMs < entry.wakeAtMs) {
       entry.wakeAtMs = atMs;
       this.#agenda.add(atMs, entry);
+      if (atMs < this.#tickAtMs && !this.#stopped) {
+        this.#arm(atMs);
+      }
     }
   }
 
@@ -135,6 +148,7 @@ export class Sweeper {
         entry.postponed = true;
       }
       this.#lookAt(entry, Math.max(entry.nextWakeMs(), nowMs));
+      entry.settle();
     }
   }
 }

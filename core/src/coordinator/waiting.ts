@@ -16,6 +16,8 @@ export class Waiting {
   readonly #left: (entry: Entry) => void;
   readonly #all = new Map<PendingWaiter, Entry>();
   #arrivals = 0;
+  /** Why nobody may wait any more. */
+  #closed: LeaseError | undefined;
 
   /** @param left is called when somebody left the queue of a lease without a grant */
   constructor(clock: Clock, limits: Limits, left: (entry: Entry) => void) {
@@ -26,6 +28,10 @@ export class Waiting {
 
   /** Lets an Acquire wait; the second of one holder takes over the place of its first. */
   add(entry: Entry, pending: Pending & { readonly command: AcquireCommand }): void {
+    if (this.#closed !== undefined) {
+      pending.reject(this.#closed);
+      return;
+    }
     const { claim, priority, waitMs } = pending.command;
     const first = entry.queue.find((other) => other.holder === claim.holder);
     if (first !== undefined) {
@@ -45,6 +51,7 @@ export class Waiting {
       order,
       caller: pending.caller,
       granting: false,
+      timedOut: false,
       pending,
       cancelTimer: () => undefined,
     };
@@ -80,13 +87,19 @@ export class Waiting {
   /** The grant did not come about: the waiter keeps its place, unless its time or its caller is gone by now. */
   notGranted(entry: Entry, waiter: PendingWaiter): void {
     waiter.granting = false;
-    if (waiter.caller.gone) {
+    if (this.#closed !== undefined) {
+      this.#leave(entry, waiter);
+      waiter.pending.reject(this.#closed);
+    } else if (waiter.caller.gone) {
       this.#callerGone(entry, waiter);
+    } else if (waiter.timedOut) {
+      this.#timeOut(entry, waiter);
     }
   }
 
-  /** Answers everybody who waits. */
+  /** Answers everybody who waits, or would from now on. */
   close(error: LeaseError): void {
+    this.#closed = error;
     for (const [waiter, entry] of [...this.#all]) {
       if (!waiter.granting) {
         this.#leave(entry, waiter);
@@ -103,6 +116,7 @@ export class Waiting {
   }
 
   #timeOut(entry: Entry, waiter: PendingWaiter): void {
+    waiter.timedOut = true;
     if (!waiter.granting) {
       this.#leave(entry, waiter);
       waiter.pending.resolve({ kind: 'busy', busy: busyAnswer(entry, this.#clock.monotonicMs(), true) });

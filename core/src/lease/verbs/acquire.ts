@@ -28,7 +28,10 @@ export function decideAcquire(standing: Standing, command: AcquireCommand, momen
       return situation === 'overdue' ? { kind: 'await' } : putOff(standing, command, moment);
     case 'grace':
     case 'revoking':
-      // Nobody is granted a lease that is being revoked, its holder included.
+      // Nobody is granted a lease that is being revoked, its holder included; a repeat of its request is not to begin another tenure.
+      if (record !== undefined && isSameTenure(record, command)) {
+        return { kind: 'answer', answer: { kind: 'busy', busy: busyAnswer(standing, moment.nowMs, false) } };
+      }
       return isOverdue(standing, moment.nowMs) ? { kind: 'await' } : putOff(standing, command, moment);
   }
 }
