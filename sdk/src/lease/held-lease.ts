@@ -192,6 +192,11 @@ export class HeldLease {
     await this.release();
   }
 
+  /** @internal How long at most the server counts the tenure as living after the last renewal, in milliseconds. */
+  get durationMs(): number {
+    return Math.max(this.lease.durationMs, this.#belief?.durationMs ?? 0);
+  }
+
   /** @internal Stops believing and beating without telling the server: the lease then runs out by itself. */
   abandon(): void {
     this.#releasing ??= Promise.resolve();
@@ -229,7 +234,7 @@ export class HeldLease {
         this.#takeLoss(loss);
       },
       onRefused: (error) => {
-        this.#endedOnServer = error.reason !== 'LEASE_REVOKED';
+        this.#endedOnServer = isOver(error) && error.reason !== 'LEASE_REVOKED';
         this.#lose(error);
       },
     };

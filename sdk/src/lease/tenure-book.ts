@@ -20,6 +20,7 @@ interface Leftover {
 export class TenureBook {
   readonly #pages = new Map<string, Page>();
   readonly #leftovers = new Map<string, Leftover>();
+  #clearAt = clearAtMin;
 
   /** Something that concerns this name begins. */
   open(name: LeaseName): void {
@@ -50,8 +51,12 @@ export class TenureBook {
 
   /** A tenure is over here, but the server may count it as living until `untilMs`. */
   leave(identity: RenewRequest, untilMs: number, nowMs: number): void {
-    for (const [key, leftover] of this.#leftovers) {
-      if (leftover.untilMs <= nowMs) this.#leftovers.delete(key);
+    // Those that are over are cleared away whenever there are twice as many as were left the last time.
+    if (this.#leftovers.size >= this.#clearAt) {
+      for (const [key, leftover] of this.#leftovers) {
+        if (leftover.untilMs <= nowMs) this.#leftovers.delete(key);
+      }
+      this.#clearAt = Math.max(2 * this.#leftovers.size, clearAtMin);
     }
     this.#leftovers.set(leftoverKey(identity), { identity, untilMs });
   }
@@ -68,6 +73,8 @@ export class TenureBook {
     if (this.#leftovers.get(key)?.identity.fencingToken === fencingToken) this.#leftovers.delete(key);
   }
 }
+
+const clearAtMin = 100;
 
 /** Neither part of a lease's name can contain a slash. */
 function keyOf({ namespace, name }: LeaseName): string {

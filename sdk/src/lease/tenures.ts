@@ -30,7 +30,7 @@ export class Tenures implements LeaseKeeper {
   readonly #transport: Transport;
   readonly #timeoutMs: number;
   readonly #book = new TenureBook();
-  readonly #held = new Set<HeldLease>();
+  readonly #held = new Map<string, HeldLease>();
   readonly #tidying = new Set<Promise<void>>();
 
   constructor(transport: Transport, clock: Clock, timeoutMs: number) {
@@ -83,21 +83,21 @@ export class Tenures implements LeaseKeeper {
   }
 
   ended(lease: HeldLease, onServer: boolean): void {
-    this.#held.delete(lease);
+    this.#held.delete(tenureKey(lease));
     this.#book.over(lease, lease.fencingToken);
     const nowMs = this.clock.monotonicMs();
-    if (onServer) this.#book.leave(identityOf(lease), nowMs + lease.lease.durationMs, nowMs);
+    if (onServer) this.#book.leave(identityOf(lease), nowMs + lease.durationMs, nowMs);
     this.#book.close(lease);
   }
 
   /** Stops believing in every tenure, and leaves them to run out by themselves. */
   abandon(): void {
-    for (const lease of [...this.#held]) lease.abandon();
+    for (const lease of [...this.#held.values()]) lease.abandon();
   }
 
   /** Releases every tenure, and ends what runs in the background. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#held].map((lease) => lease.release()));
+    await Promise.allSettled([...this.#held.values()].map((lease) => lease.release()));
     await Promise.allSettled(this.#tidying);
     this.heartbeats.close();
   }
@@ -152,16 +152,13 @@ export class Tenures implements LeaseKeeper {
   #begin(lease: Lease, belief: Belief | undefined, { beatIntervalMs, renewDeadlineMs }: AcquirePlan): HeldLease {
     this.#book.open(lease);
     const held = new HeldLease(this, { lease, belief, beatIntervalMs, renewDeadlineMs });
-    this.#held.add(held);
+    this.#held.set(tenureKey(held), held);
     return held;
   }
 
   /** A repeated Acquire is granted again with the same token: that is one tenure, and one held lease. */
-  #find({ namespace, name, fencingToken }: Lease): HeldLease | undefined {
-    for (const held of this.#held) {
-      if (held.fencingToken === fencingToken && held.name === name && held.namespace === namespace) return held;
-    }
-    return undefined;
+  #find(lease: Lease): HeldLease | undefined {
+    return this.#held.get(tenureKey(lease));
   }
 
   /**
@@ -196,4 +193,8 @@ export class Tenures implements LeaseKeeper {
 
 function identityOf({ namespace, name, holder, fencingToken }: Lease | HeldLease): RenewRequest {
   return { namespace, name, holder, fencingToken };
+}
+
+function tenureKey({ namespace, name, fencingToken }: Lease | HeldLease): string {
+  return `${namespace}/${name}/${fencingToken}`;
 }

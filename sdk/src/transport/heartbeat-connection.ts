@@ -70,6 +70,8 @@ export class HeartbeatConnection {
   readonly #notNow = new Set<Beaten>();
   /** Losses of handles that are not known yet: the answer to the attach will find them here. */
   readonly #earlyLosses = new Map<number, HeartbeatLoss>();
+  /** The highest handle that an attach was answered with: they rise, so a lower one that is unknown here was given up. */
+  #highestHandle = 0;
   #sent: Sent[] = [];
   #sequence = 0;
   #cancelWatchdog: (() => void) | undefined;
@@ -161,7 +163,9 @@ export class HeartbeatConnection {
       return;
     }
     const { handle, durationMs, remainingMs } = outcome;
+    this.#highestHandle = handle;
     if (!wanted) {
+      this.#earlyLosses.delete(handle);
       this.#send({ handles: [], attach: [], detach: [handle] }, []);
       return;
     }
@@ -177,7 +181,7 @@ export class HeartbeatConnection {
   #takeLoss(loss: HeartbeatLoss): void {
     const attached = this.#byHandle.get(loss.handle);
     if (attached === undefined) {
-      this.#earlyLosses.set(loss.handle, loss);
+      if (loss.handle > this.#highestHandle) this.#earlyLosses.set(loss.handle, loss);
       return;
     }
     const announced = loss.graceMs !== undefined && loss.graceMs > 0;

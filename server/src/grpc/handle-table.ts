@@ -1,16 +1,16 @@
 import type { Attachment } from '@leasehold/core';
 
 /**
- * The leases of one stream by their handles, which rise from 1 and are never used again. An array, and not a map, because every beat
- * looks one up: it takes half the time.
+ * The leases of one stream by their handles, which rise from 1 and are never used again. An array to look them up, because every beat
+ * does: that takes half the time of a map. A map of the living ones to go through, because handles that are gone leave holes.
  */
 export class HandleTable {
   readonly #slots: (Attachment | undefined)[] = [undefined];
-  #size = 0;
+  readonly #living = new Map<number, Attachment>();
 
   /** How many leases are attached. */
   get size(): number {
-    return this.#size;
+    return this.#living.size;
   }
 
   /** How many handles were given out. */
@@ -20,8 +20,9 @@ export class HandleTable {
 
   /** Returns the handle of the lease. */
   add(attachment: Attachment): number {
-    this.#size++;
-    return this.#slots.push(attachment) - 1;
+    const handle = this.#slots.push(attachment) - 1;
+    this.#living.set(handle, attachment);
+    return handle;
   }
 
   get(handle: number): Attachment | undefined {
@@ -29,18 +30,13 @@ export class HandleTable {
   }
 
   remove(handle: number): void {
-    if (this.#slots[handle] !== undefined) {
+    if (this.#living.delete(handle)) {
       this.#slots[handle] = undefined;
-      this.#size--;
     }
   }
 
   /** Looks at each attached lease; `action` may remove it. */
   forEach(action: (attachment: Attachment, handle: number) => void): void {
-    this.#slots.forEach((attachment, handle) => {
-      if (attachment !== undefined) {
-        action(attachment, handle);
-      }
-    });
+    this.#living.forEach(action);
   }
 }
