@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { CheckpointCommand } from '../lease/commands.js';
 import { isHeld } from '../lease/record.js';
 import { Agenda } from './agenda.js';
-import type { Entry } from './entry.js';
+import { never, type Entry } from './entry.js';
 
 /** How many checkpoints are under way at once. */
 const runMax = 256;
@@ -82,7 +82,7 @@ export class Checkpointer {
       }
       const entry = item.what;
       entry.checkpointAtMs = Infinity;
-      if (!isHeld(entry.record) || entry.beatAtMs === 0) {
+      if (!isHeld(entry.record) || entry.beatAtMs === never) {
         continue;
       }
       if (nowMs < entry.recordedAtMs + this.#intervalMs) {
@@ -93,7 +93,7 @@ export class Checkpointer {
       const { namespace, name, fencingToken } = entry.record;
       const renewTimeMs = Math.round(wallMs - (nowMs - entry.beatAtMs));
       commands.push({ kind: 'checkpoint', namespace, name, fencingToken, renewTimeMs });
-      entry.beatAtMs = 0;
+      entry.beatAtMs = never;
       entry.recordedAtMs = nowMs;
     }
     return commands;

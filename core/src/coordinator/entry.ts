@@ -9,22 +9,31 @@ import { isHeld, isVisible, type LeaseKey, type LeaseRecord } from '../lease/rec
 import type { Standing } from '../lease/situation.js';
 
 /**
+ * An instant before all others. A double from the start, because an engine that has taken a field for a small integer has to lay out
+ * every object anew when the first fraction comes: a million of them, at a start.
+ */
+export const never: number = Number.NEGATIVE_INFINITY;
+
+const nobodyWaits = new WaitQueue<PendingWaiter>();
+
+/**
  * One lease in memory: its committed record, and what is live about it. Deadlines move here, by heartbeats; the record changes only
  * by `commit`.
  */
 export class Entry implements Standing {
   readonly key: LeaseKey;
-  readonly queue: WaitQueue<PendingWaiter> = new WaitQueue();
+  /** Who waits: one empty queue serves all leases that nobody waits for. */
+  queue: WaitQueue<PendingWaiter> = nobodyWaits;
   record: LeaseRecord | undefined;
-  deadlineMs = 0;
+  deadlineMs: number = never;
   renewableUntilMs: number = Infinity;
-  freeAtMs = 0;
+  freeAtMs: number = never;
   collectAtMs: number = Infinity;
   confirmed = true;
   /** Whether a stall has moved the deadline since the last renewal: it does so once. */
   postponed = false;
   /** Not before then does the sweeper try again what failed for want of room. */
-  retryAtMs = 0;
+  retryAtMs: number = never;
   /** The earliest instant at which the sweeper will look at this lease; `Infinity`: it will not. */
   wakeAtMs: number = Infinity;
   /** The change in flight. At most one, and nothing is decided on top of it. */
@@ -34,10 +43,10 @@ export class Entry implements Standing {
   /** What else waits for that. */
   #settling: (() => void)[] | undefined;
   #attachments: Set<LeaseAttachment> | undefined;
-  /** When the last beat was read, which no checkpoint has recorded yet; 0: there is none. */
-  beatAtMs = 0;
+  /** When the last beat was read, which no checkpoint has recorded yet; `never`: there is none. */
+  beatAtMs: number = never;
   /** When the record last caught up with the renewals. */
-  recordedAtMs = 0;
+  recordedAtMs: number = never;
   /** When the next checkpoint of this lease is on the agenda; `Infinity`: none is. */
   checkpointAtMs: number = Infinity;
 
@@ -50,7 +59,7 @@ export class Entry implements Standing {
     const before = this.record;
     const { record } = committed;
     this.record = record;
-    this.retryAtMs = 0;
+    this.retryAtMs = never;
     if (isHeld(record) && record.fencingToken !== before?.fencingToken) {
       this.#beginTenure(record, decision, now.nowMs);
     } else if (isHeld(record)) {
@@ -74,7 +83,7 @@ export class Entry implements Standing {
     } else if (record.reservedMs !== undefined) {
       this.freeAtMs = now.nowMs + (notedMs ?? record.reservedMs);
     } else {
-      this.freeAtMs = record.delayed ? now.nowMs + (notedMs ?? record.lockDelayMs) : 0;
+      this.freeAtMs = record.delayed ? now.nowMs + (notedMs ?? record.lockDelayMs) : never;
       this.collectAtMs = collectAt(record, now);
     }
   }
@@ -98,6 +107,20 @@ export class Entry implements Standing {
   endGrace(nowMs: number): void {
     if (isHeld(this.record) && this.record.revoking !== undefined && nowMs >= this.renewableUntilMs) {
       this.#lose({ reason: 'REVOKED', holder: this.record.holder, fencingToken: this.record.fencingToken, graceMs: undefined });
+    }
+  }
+
+  enqueue(waiter: PendingWaiter): void {
+    if (this.queue === nobodyWaits) {
+      this.queue = new WaitQueue();
+    }
+    this.queue.add(waiter);
+  }
+
+  dequeue(waiter: PendingWaiter): void {
+    this.queue.remove(waiter);
+    if (this.queue.size === 0) {
+      this.queue = nobodyWaits;
     }
   }
 
@@ -160,19 +183,19 @@ export class Entry implements Standing {
     const fromQueue = decision.grantedTo !== undefined;
     this.deadlineMs = nowMs + (fromQueue ? Math.min(record.durationMs, unconfirmedGrantMsMax) : record.durationMs);
     this.renewableUntilMs = Infinity;
-    this.freeAtMs = 0;
+    this.freeAtMs = never;
     this.collectAtMs = Infinity;
     this.confirmed = false;
     this.postponed = false;
     this.recordedAtMs = nowMs;
-    this.beatAtMs = 0;
+    this.beatAtMs = never;
   }
 
   #continueTenure(record: LeaseRecord, before: LeaseRecord | undefined, decision: ChangeDecision, nowMs: number): void {
     if (decision.renews !== undefined) {
       this.renew(decision.renews.from === 'commit' ? nowMs : decision.renews.atMs, record.durationMs);
       this.recordedAtMs = nowMs;
-      this.beatAtMs = 0;
+      this.beatAtMs = never;
     }
     if (record.revoking !== undefined && record.revoking !== before?.revoking) {
       this.renewableUntilMs = Math.min(this.renewableUntilMs, nowMs + record.revoking.graceMs);
@@ -188,14 +211,14 @@ export class Entry implements Standing {
       // The name stays reserved until the deadline that was acknowledged last, or until the lock delay it was deleted in.
       this.freeAtMs = isHeld(before) ? this.deadlineMs : this.freeAtMs;
     } else if (record === undefined) {
-      this.freeAtMs = 0;
+      this.freeAtMs = never;
     } else if (isHeld(before)) {
-      this.freeAtMs = record.delayed ? now.nowMs + record.lockDelayMs : 0;
+      this.freeAtMs = record.delayed ? now.nowMs + record.lockDelayMs : never;
     }
     this.collectAtMs = isVisible(record) ? collectAt(record, now) : Infinity;
     this.renewableUntilMs = Infinity;
     this.confirmed = true;
-    this.beatAtMs = 0;
+    this.beatAtMs = never;
   }
 
   /** Tells the streams that keep this lease alive what has become of it. */

@@ -58,7 +58,7 @@ export class Waiting {
     waiter.cancelTimer = this.#clock.after(waitMs, () => {
       this.#timeOut(entry, waiter);
     });
-    entry.queue.add(waiter);
+    entry.enqueue(waiter);
     this.#all.set(waiter, entry);
     pending.caller.onGone(() => {
       this.#callerGone(entry, waiter);
@@ -80,7 +80,7 @@ export class Waiting {
   /** The grant was committed: the waiter is no waiter any more. */
   granted(entry: Entry, waiter: PendingWaiter): void {
     waiter.cancelTimer();
-    entry.queue.remove(waiter);
+    entry.dequeue(waiter);
     this.#all.delete(waiter);
   }
 
@@ -134,7 +134,7 @@ export class Waiting {
 
   #leave(entry: Entry, waiter: PendingWaiter): void {
     waiter.cancelTimer();
-    entry.queue.remove(waiter);
+    entry.dequeue(waiter);
     this.#all.delete(waiter);
   }
 }
