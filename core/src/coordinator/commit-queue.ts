@@ -1,4 +1,5 @@
 import type { Entry } from './entry.js';
+import { BlockedCommands } from './blocked-commands.js';
 import { Fifo } from './fifo.js';
 import type { LeaseTable } from './lease-table.js';
 import { nobody, type Pending, type PendingWaiter } from './pending.js';
@@ -30,11 +31,7 @@ export class CommitQueue {
   readonly #parts: CommitQueueParts;
   readonly #queue = new Fifo<Pending>();
   #elapsed: Entry[] = [];
-  /** Leases with commands that wait for an outcome, and how many those are in all. */
-  readonly #blocked = new Set<Entry>();
-  #blockedCommands = 0;
-  /** Leases whose outcome is known: their commands come before those that have arrived since. */
-  #settled = new Set<Entry>();
+  readonly #blocked = new BlockedCommands();
   #committing = false;
   #scheduled = false;
   #abandoned = false;
@@ -47,7 +44,7 @@ export class CommitQueue {
 
   /** How many commands wait. */
   get length(): number {
-    return this.#queue.length + this.#blockedCommands;
+    return this.#queue.length + this.#blocked.count;
   }
 
   add(pending: Pending): void {
@@ -76,13 +73,9 @@ export class CommitQueue {
     this.#cancelRetries.forEach((cancel) => {
       cancel();
     });
-    const waiting = [...this.#queue.takeAll(), ...[...this.#blocked].flatMap((entry) => entry.blocked?.takeAll() ?? [])];
-    for (const pending of waiting) {
+    for (const pending of [...this.#blocked.takeAll(), ...this.#queue.takeAll()]) {
       pending.reject(error);
     }
-    this.#blockedCommands = 0;
-    this.#blocked.clear();
-    this.#settled.clear();
     this.#elapsed = [];
     this.#becomeIdle();
   }
@@ -115,7 +108,7 @@ export class CommitQueue {
     this.#decideAll(batch);
     if (batch.length > 0) {
       void this.#commit(batch, startMs);
-    } else if (this.#queue.length > 0 || this.#settled.size > 0 || this.#elapsed.length > 0) {
+    } else if (this.#queue.length > 0 || this.#blocked.hasSettled || this.#elapsed.length > 0) {
       this.#schedule();
     } else {
       this.#becomeIdle();
@@ -140,13 +133,14 @@ export class CommitQueue {
     }
   }
 
+  /** Those that waited for an outcome come before those that have arrived since. */
   #decideAll(batch: Staged[]): void {
-    const settled = this.#settled;
-    this.#settled = new Set();
-    settled.forEach((entry) => {
-      this.#decideBlocked(entry, batch);
+    const hasRoom = (): boolean => batch.length < this.#parts.batchMax;
+    this.#blocked.takeSettled().forEach((entry) => {
+      this.#blocked.handOver(entry, hasRoom, (pending) => this.#decide(entry, pending, batch));
+      this.#parts.table.forgetIfEmpty(entry);
     });
-    while (batch.length < this.#parts.batchMax) {
+    while (hasRoom()) {
       const pending = this.#queue.shift();
       if (pending === undefined) {
         return;
@@ -156,43 +150,9 @@ export class CommitQueue {
         this.#decide(entry, pending, batch);
         this.#parts.table.forgetIfEmpty(entry);
       } else {
-        this.#block(entry, pending);
+        this.#blocked.add(entry, pending);
       }
     }
-  }
-
-  /** Decides commands that waited for an outcome, in their order, up to the next change of the lease. */
-  #decideBlocked(entry: Entry, batch: Staged[]): void {
-    const { blocked } = entry;
-    if (blocked === undefined) {
-      return;
-    }
-    entry.blocked = undefined;
-    this.#blocked.delete(entry);
-    this.#blockedCommands -= blocked.length;
-    while (entry.inFlight === undefined && batch.length < this.#parts.batchMax) {
-      const pending = blocked.shift();
-      if (pending === undefined) {
-        break;
-      }
-      this.#decide(entry, pending, batch);
-    }
-    this.#keepBlocked(entry, blocked);
-    this.#parts.table.forgetIfEmpty(entry);
-  }
-
-  /** What was not decided yet stays, behind what was put off again. */
-  #keepBlocked(entry: Entry, rest: Fifo<Pending>): void {
-    if (rest.length === 0) {
-      return;
-    }
-    if (entry.inFlight === undefined) {
-      this.#settled.add(entry);
-    }
-    this.#blockedCommands += rest.length;
-    rest.putBack(entry.blocked?.takeAll() ?? []);
-    entry.blocked = rest;
-    this.#blocked.add(entry);
   }
 
   /** Decides one command; returns whether it is in the batch now. */
@@ -239,23 +199,15 @@ export class CommitQueue {
       pending.reject(storeFull());
       return;
     }
-    this.#block(entry, pending);
+    this.#blocked.add(entry, pending);
     entry.whenSettled(() => {
       this.#unblock(entry);
     });
     this.#parts.sweeper.watch(entry);
   }
 
-  #block(entry: Entry, pending: Pending): void {
-    entry.blocked ??= new Fifo();
-    entry.blocked.push(pending);
-    this.#blocked.add(entry);
-    this.#blockedCommands++;
-  }
-
   #unblock(entry: Entry): void {
-    if (entry.blocked !== undefined) {
-      this.#settled.add(entry);
+    if (this.#blocked.settle(entry)) {
       this.#schedule();
     }
   }
