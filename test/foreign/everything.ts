@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ForeignError, milliseconds, type ForeignClient, type ForeignStream, type Message } from './client.js';
-import { startServerProcess, type ServerProcess } from './server.js';
+import { ServerProcess } from '../support/server-process.js';
 
 const namespace = 'foreign';
 const code = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, ALREADY_EXISTS: 6, FAILED_PRECONDITION: 9, ABORTED: 10, OUT_OF_RANGE: 11 };
@@ -11,7 +11,7 @@ export function describeEverything(connect: (address: string) => ForeignClient):
   let client: ForeignClient;
 
   beforeAll(async () => {
-    server = await startServerProcess();
+    server = await ServerProcess.launch();
     client = connect(server.address);
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeEverything } from './everything.js';
 import { GrpcurlClient } from './grpcurl-client.js';
-import { startServerProcess, type ServerProcess } from './server.js';
+import { ServerProcess } from '../support/server-process.js';
 import { grpcurl, missing, required } from './toolchain.js';
 
 describe.skipIf(missing(grpcurl))('grpcurl with nothing but reflection', () => {
@@ -12,7 +12,7 @@ describe.skipIf(missing(grpcurl))('grpcurl with nothing but reflection', () => {
     let client: GrpcurlClient;
 
     beforeAll(async () => {
-      server = await startServerProcess();
+      server = await ServerProcess.launch();
       client = new GrpcurlClient(required(grpcurl), server.address);
     });
 

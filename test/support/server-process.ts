@@ -19,7 +19,7 @@ export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A server as its users run it: a process of its own. It is killed when the test ends. */
+/** A server as its users run it: a process of its own. */
 export class ServerProcess {
   readonly address: string;
   readonly port: number;
@@ -33,17 +33,21 @@ export class ServerProcess {
     this.port = Number(address.split(':').at(-1));
   }
 
+  /** Starts a server for one test: it is killed when the test ends. */
   static async start(options: ServerProcessOptions = {}): Promise<ServerProcess> {
+    const server = await ServerProcess.launch(options);
+    onTestFinished(() => server.kill());
+    return server;
+  }
+
+  /** Starts a server that its caller stops. */
+  static async launch(options: ServerProcessOptions = {}): Promise<ServerProcess> {
     const { store = 'memory:', port = 0, args = [], env = {} } = options;
     const child = spawn(process.execPath, [main, 'serve', '--store', store, '--listen', `127.0.0.1:${port}`, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
     });
     const exited = once(child, 'exit');
-    onTestFinished(async () => {
-      child.kill('SIGKILL');
-      await exited;
-    });
     return new ServerProcess(child, exited, await addressOf(child, exited));
   }
 
