@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type ElectOptions, runElection, type Term } from './election/elect.js';
-import { electionTiming } from './election/timing.js';
+import { Election, type ElectionHost, type Term } from './election/election.js';
+import { electionPlan, type ElectOptions } from './election/options.js';
 import { ClientClosedError, RefusedError } from './errors.js';
 import type { HeldLease } from './lease/held-lease.js';
 import { overrun, supervise } from './lease/supervise.js';
 import { type AcquireOutcome, Tenures } from './lease/tenures.js';
+import { type HeartbeatNodesOptions, NodeAgent } from './nodes/heartbeat.js';
 import { type ClientOptions, type ClientSettings, settingsOf } from './options.js';
 import { repeatWhileUnavailable } from './retry.js';
 import type { Call, Deleted, LeaseName, Released, RenewResult, Revoked } from './transport/transport.js';
@@ -19,6 +20,7 @@ import {
   type GetOptions,
   type ListOptions,
   metadataOf,
+  type ReattachOptions,
   type ReleaseOptions,
   type Renewal,
   type RenewOptions,
@@ -27,6 +29,7 @@ import {
   type TokenOptions,
   type UpdateOptions,
 } from './verbs.js';
+import { LeaderObserver, type LeaderSource, type ObserveLeaderOptions } from './watch/observe-leader.js';
 import { LeaseWatch, type WatchOptions } from './watch/watch.js';
 
 /**
@@ -51,6 +54,8 @@ export function createClient(options: ClientOptions = {}): Client {
 export class Client {
   /** Identity of this client as a holder, where a call names none. */
   readonly holder: string;
+  /** Namespace of calls that name none. */
+  readonly namespace: string;
   readonly #settings: ClientSettings;
   readonly #tenures: Tenures;
   readonly #closing = new AbortController();
@@ -62,6 +67,7 @@ export class Client {
   constructor(settings: ClientSettings) {
     this.#settings = settings;
     this.holder = settings.holder;
+    this.namespace = settings.namespace;
     this.#tenures = new Tenures(settings.transport, settings.clock, settings.timeoutMs);
   }
 
@@ -79,6 +85,21 @@ export class Client {
    */
   acquire(name: string, options: AcquireOptions = {}): Promise<AcquireOutcome> {
     return this.#scope(() => this.#acquire(name, options));
+  }
+
+  /**
+   * Goes on with a tenure that this holder began before its process was restarted, by the fencing token that was kept. Only once the old
+   * process has ended: both would believe in the lease.
+   *
+   * @throws {LeaseLostError | LeaseExpiredError | LeaseNotFoundError} the tenure is over: acquire again.
+   */
+  reattach(name: string, options: ReattachOptions): Promise<HeldLease> {
+    return this.#scope(() => {
+      const { fencingToken, holder = this.holder, beatIntervalMs } = options;
+      const call = this.#call(options);
+      const identity = { ...this.#name(name, options), fencingToken, holder };
+      return this.#tenures.reattach(identity, beatIntervalMs, { ...call, signal: this.#untilClosing(call.signal) });
+    });
   }
 
   /**
@@ -128,19 +149,18 @@ export class Client {
     work: (term: Term) => Promise<void>,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#scope(() => {
-      const { clock, timeoutMs } = this.#settings;
-      const request = {
-        ...this.#name(name, options),
-        ...metadataOf({ labels: options.labels, annotations: options.annotations }),
-        holder: options.holder ?? this.holder,
-        priority: options.priority ?? 0,
-      };
-      const timing = electionTiming(options);
-      const onError = options.onError ?? (() => undefined);
-      const stop = this.#untilClosing(signal);
-      return runElection({ clock, tenures: this.#tenures, timing, request, timeoutMs, onError, stop }, work);
+    return this.campaign(signal, (host, stop) => {
+      const rules = { endsWithWork: true, releasesOnStop: true };
+      const plan = electionPlan(this.#name(name, options), this.holder, options, rules);
+      const hooks = { work, stopped: () => Promise.resolve(), failed: options.onError ?? (() => undefined) };
+      return new Election(host, plan, hooks).run(stop);
     });
+  }
+
+  /** @internal Runs an election within the life of this client. */
+  campaign(signal: AbortSignal | undefined, run: (host: ElectionHost, stop: AbortSignal) => Promise<void>): Promise<void> {
+    const { clock, timeoutMs } = this.#settings;
+    return this.#scope(() => run({ clock, tenures: this.#tenures, timeoutMs }, this.#untilClosing(signal)));
   }
 
   /**
@@ -280,6 +300,25 @@ export class Client {
     const request = { namespace: this.#namespaces(options), name, labelSelector, fromRevision, includeRenewals };
     const { transport, clock } = this.#settings;
     return new LeaseWatch(transport, clock, request, this.#untilClosing(options.signal));
+  }
+
+  /**
+   * Keeps nodes alive, with one lease each, over this client's one heartbeat stream. See `NodeAgent`.
+   *
+   * @throws {InvalidError} a name cannot be that of a lease, or the timings do not fit together.
+   */
+  heartbeatNodes(options: HeartbeatNodesOptions): NodeAgent {
+    if (this.#closing.signal.aborted) throw new ClientClosedError();
+    return new NodeAgent({ client: this, clock: this.#settings.clock, closing: this.#closing.signal }, options);
+  }
+
+  /** Follows who holds a lease, without campaigning for it. See `LeaderObserver`. */
+  observeLeader(name: string, { namespace, signal }: ObserveLeaderOptions = {}): LeaderObserver {
+    const source: LeaderSource = {
+      get: (until) => this.get(name, { namespace, signal: until }),
+      watch: (until) => this.watch({ namespace, name, signal: until }),
+    };
+    return new LeaderObserver(source, this.#settings.clock, this.#untilClosing(signal));
   }
 
   /**

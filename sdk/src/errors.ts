@@ -1,9 +1,12 @@
+import type { Busy } from './types.js';
+
 /**
  * Errors, one class for each decision that a caller can take. All of them extend `LeaseholdError`.
  *
  * Busy is not among them: a lease that somebody else has is an ordinary answer.
  */
 export class LeaseholdError extends Error {
+  /** Name of the class. */
   override readonly name: string = 'LeaseholdError';
   /** The gRPC status, as a word: `FAILED_PRECONDITION`, `UNAVAILABLE` … */
   readonly code: string;
@@ -14,6 +17,7 @@ export class LeaseholdError extends Error {
   /** Whether the same call may succeed later without anything else being done. */
   readonly retryable: boolean;
 
+  /** For transports and test doubles; `options.cause` is what led to it. */
   constructor(what: ErrorInit, options?: ErrorOptions) {
     super(what.message, options);
     this.code = what.code;
@@ -25,17 +29,23 @@ export class LeaseholdError extends Error {
 
 /** What an error is made of. */
 export interface ErrorInit {
+  /** The gRPC status, as a word. */
   readonly code: string;
+  /** The stable reason. */
   readonly reason: string;
+  /** A sentence for people, with the values at issue. */
   readonly message: string;
+  /** Default: nothing. */
   readonly data?: ErrorData | undefined;
-  /** Default: false. */
+  /** Whether the same call may succeed later. Default: false. */
   readonly retryable?: boolean | undefined;
 }
 
 /** Data of an error. */
 export interface ErrorData {
+  /** Namespace of the lease. */
   readonly namespace?: string;
+  /** Name of the lease. */
   readonly name?: string;
   /** Who holds the lease now, or held it last. */
   readonly holder?: string;
@@ -43,6 +53,7 @@ export interface ErrorData {
   readonly fencingToken?: bigint;
   /** Time left of the tenure, or of what else is in the way, in milliseconds. */
   readonly remainingMs?: number;
+  /** The version that the record has. */
   readonly resourceVersion?: bigint;
   /** The oldest revision that a watch can start from. */
   readonly oldestRevision?: bigint;
@@ -99,6 +110,7 @@ export class WatchExpiredError extends LeaseholdError {
 export class ClientClosedError extends LeaseholdError {
   override readonly name = 'ClientClosedError';
 
+  /** Takes nothing: there is one way to be closed. */
   constructor() {
     super({ code: 'CANCELLED', reason: 'CLIENT_CLOSED', message: 'The client is closed' });
   }
@@ -118,6 +130,13 @@ export function isOver(error: unknown): error is LeaseLostError | LeaseExpiredEr
 export function invalidOption(field: string, rule: string, value: unknown): InvalidError {
   const message = `Invalid ${field}: ${rule}, got ${String(value)}`;
   return new InvalidError({ code: 'INVALID_ARGUMENT', reason: 'INVALID_FIELD', message, data: { field } });
+}
+
+/** A lease that somebody else has, where that is no answer. */
+export function busyError(name: string, { holder, fencingToken, remainingMs }: Busy): RefusedError {
+  const message = `Acquire ${name}: busy for ${Math.round(remainingMs)} ms, held by ${JSON.stringify(holder)}`;
+  const data = { name, holder, fencingToken, remainingMs };
+  return new RefusedError({ code: 'FAILED_PRECONDITION', reason: 'LEASE_BUSY', message, data, retryable: true });
 }
 
 /** A call that took longer than it was given. */

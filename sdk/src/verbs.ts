@@ -45,6 +45,12 @@ export interface RenewOptions extends TokenOptions {
   readonly holder?: string | undefined;
 }
 
+/** Options of `Client.reattach`. */
+export interface ReattachOptions extends RenewOptions {
+  /** How often the lease is renewed, in milliseconds: at most half of its duration. Default: a third of it. */
+  readonly beatIntervalMs?: number | undefined;
+}
+
 /** One renewal of `Client.renewBatch`. */
 export interface Renewal {
   readonly name: string;

@@ -208,6 +208,14 @@ export class HeldLease {
     this.#controller.abort(reason);
   }
 
+  /** @internal The record was seen: under a later tenure this one is over, whatever the clocks say. */
+  superseded({ holder, fencingToken }: Lease): void {
+    if (fencingToken <= this.fencingToken) return;
+    this.#endedOnServer = true;
+    const what = this.#error('LEASE_LOST', `was granted to ${JSON.stringify(holder)} since (token ${fencingToken})`);
+    this.#lose(new LeaseLostError({ ...what, data: { ...what.data, holder, fencingToken } }));
+  }
+
   /** @internal Resolves once the lease is believed in, or lost. */
   believed(): Promise<void> {
     return this.#believed;

@@ -4,7 +4,7 @@ import { repeatWhileUnavailable } from '../retry.js';
 import { HeartbeatMux } from '../transport/heartbeat-mux.js';
 import type { AcquireAnswer, AcquireRequest, Call, RenewRequest, Transport } from '../transport/transport.js';
 import type { Busy, CallOptions, Lease } from '../types.js';
-import { splitEntries } from '../verbs.js';
+import { checkBeatInterval, splitEntries } from '../verbs.js';
 import { type Belief, remainingMs } from './deadline.js';
 import { HeldLease, type LeaseKeeper } from './held-lease.js';
 import { TenureBook } from './tenure-book.js';
@@ -13,12 +13,16 @@ import { TenureBook } from './tenure-book.js';
 export type AcquireOutcome =
   { readonly granted: HeldLease; readonly busy?: undefined } | { readonly busy: Busy; readonly granted?: undefined };
 
-/** What to acquire, and how to hold it. */
-export interface AcquirePlan {
-  readonly request: AcquireRequest;
+/** How to hold a lease. */
+interface HoldPlan {
   readonly beatIntervalMs: number;
   /** See `TenureStart`. */
   readonly renewDeadlineMs: number;
+}
+
+/** What to acquire, and how to hold it. */
+export interface AcquirePlan extends HoldPlan {
+  readonly request: AcquireRequest;
   /** Whether the caller will repeat a request of unknown outcome under the same id; otherwise it is taken back. */
   readonly repeats: boolean;
 }
@@ -56,6 +60,32 @@ export class Tenures implements LeaseKeeper {
       return { granted: await this.#hold(answer.lease, this.#beliefIn(answer.lease, sentAt, request.waitMs), plan, call) };
     } finally {
       this.#book.close(request);
+    }
+  }
+
+  /** Goes on with a tenure that was begun elsewhere, once a renewal has shown that it lives. */
+  async reattach(identity: RenewRequest, beatIntervalMs: number | undefined, call: Call): Promise<HeldLease> {
+    this.#book.open(identity);
+    try {
+      const { renewed, sentAt } = await repeatWhileUnavailable(this.clock, call, async (attempt) => {
+        const sentAt = instantOf(this.clock);
+        return { renewed: await this.#transport.renew(identity, attempt), sentAt };
+      });
+      const { durationMs, remainingMs } = renewed;
+      const { namespace, name } = identity;
+      const record = await repeatWhileUnavailable(this.clock, call, (attempt) =>
+        this.#transport.get({ namespace, name, cached: false }, attempt),
+      );
+      // If it was granted to somebody else in between, the record is theirs.
+      const lease = { ...record, ...identity, durationMs };
+      const belief = { sentAt, durationMs: Math.min(durationMs, remainingMs) };
+      const interval = checkBeatInterval(beatIntervalMs ?? durationMs / 3, durationMs);
+      const held = await this.#hold(lease, belief, { beatIntervalMs: interval, renewDeadlineMs: Infinity }, call);
+      held.superseded(record);
+      held.assertHeld();
+      return held;
+    } finally {
+      this.#book.close(identity);
     }
   }
 
@@ -128,7 +158,7 @@ export class Tenures implements LeaseKeeper {
     return remainingMs(belief, instantOf(this.clock), Infinity) > 0 ? belief : undefined;
   }
 
-  async #hold(lease: Lease, belief: Belief | undefined, plan: AcquirePlan, call: Call): Promise<HeldLease> {
+  async #hold(lease: Lease, belief: Belief | undefined, plan: HoldPlan, call: Call): Promise<HeldLease> {
     const { namespace, name, holder, fencingToken } = lease;
     if (this.#book.isOver(lease, fencingToken)) {
       const message = `Acquire ${namespace}/${name}: the tenure of token ${fencingToken} is over already`;
@@ -149,7 +179,7 @@ export class Tenures implements LeaseKeeper {
     }
   }
 
-  #begin(lease: Lease, belief: Belief | undefined, { beatIntervalMs, renewDeadlineMs }: AcquirePlan): HeldLease {
+  #begin(lease: Lease, belief: Belief | undefined, { beatIntervalMs, renewDeadlineMs }: HoldPlan): HeldLease {
     this.#book.open(lease);
     const held = new HeldLease(this, { lease, belief, beatIntervalMs, renewDeadlineMs });
     this.#held.set(tenureKey(held), held);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { electionTiming } from '../../sdk/dist/election/timing.js';
+import { electionTiming } from '../../../sdk/dist/election/timing.js';
 
 describe('electionTiming', () => {
   it("has client-go's defaults, and scales them with the lease", () => {

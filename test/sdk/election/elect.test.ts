@@ -1,17 +1,16 @@
 import { createClient, RefusedError, type Client, type Term } from '@leasehold/sdk';
+import { FakeClock, settle } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { settle } from '../support/fake-clock.js';
-import { FakeTransport, leaseOf, unavailable } from './support/fake-transport.js';
-import { SdkClock } from './support/sdk-clock.js';
+import { FakeTransport, leaseOf, unavailable } from '../support/fake-transport.js';
 
-let clock: SdkClock;
+let clock: FakeClock;
 let transport: FakeTransport;
 let client: Client;
 /** What happened, in order. */
 let order: string[];
 
 beforeEach(() => {
-  clock = new SdkClock();
+  clock = new FakeClock();
   transport = new FakeTransport();
   order = [];
   transport.onRelease = (request) => {

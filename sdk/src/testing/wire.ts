@@ -1,0 +1,23 @@
+import type { Clock } from '../clock.js';
+
+/** Makes connections between a client and the server. */
+export interface Network {
+  connect(client: WireEnd, server: WireEnd): Wire;
+}
+
+/** One end of a connection. */
+export interface WireEnd {
+  readonly clock: Pick<Clock, 'after'>;
+  /** This end learns that the connection is over. Whether and when the other end does is another matter. */
+  broken(): void;
+}
+
+/** A connection: what one end sends arrives at the other in order, sooner or later, or never. */
+export interface Wire {
+  /** Takes something to the server. */
+  toServer(arrive: () => void): void;
+  /** Takes something to the client. */
+  toClient(arrive: () => void): void;
+  /** Neither end needs it any more; what is under way may still arrive. Idempotent. */
+  close(): void;
+}
