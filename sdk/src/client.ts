@@ -29,6 +29,7 @@ import {
   type TokenOptions,
   type UpdateOptions,
 } from './verbs.js';
+import { Informer, type InformerOptions, type InformerSource } from './watch/informer.js';
 import { LeaderObserver, type LeaderSource, type ObserveLeaderOptions } from './watch/observe-leader.js';
 import { LeaseWatch, type WatchOptions } from './watch/watch.js';
 
@@ -298,8 +299,7 @@ export class Client {
   watch(options: WatchOptions = {}): LeaseWatch {
     const { name = '', labelSelector = '', fromRevision = 0n, includeRenewals = false } = options;
     const request = { namespace: this.#namespaces(options), name, labelSelector, fromRevision, includeRenewals };
-    const { transport, clock } = this.#settings;
-    return new LeaseWatch(transport, clock, request, this.#untilClosing(options.signal));
+    return new LeaseWatch(this.#settings, request, this.#untilClosing(options.signal));
   }
 
   /**
@@ -310,6 +310,18 @@ export class Client {
   heartbeatNodes(options: HeartbeatNodesOptions): NodeAgent {
     if (this.#closing.signal.aborted) throw new ClientClosedError();
     return new NodeAgent({ client: this, clock: this.#settings.clock, closing: this.#closing.signal }, options);
+  }
+
+  /** Keeps a local copy of leases that follows the server. See `Informer`. */
+  informer(options: InformerOptions = {}): Informer {
+    const { namespace, allNamespaces, labelSelector, includeRenewals = false, indexLabels = [] } = options;
+    const scope = { namespace, allNamespaces, labelSelector };
+    const source: InformerSource = {
+      list: (until) => this.listPages({ ...scope, pageSize: 1000, signal: until }),
+      watch: (fromRevision, until) => this.watch({ ...scope, includeRenewals, fromRevision, signal: until }),
+    };
+    const settings = { namespace: namespace ?? this.#settings.namespace, indexLabels, includeRenewals };
+    return new Informer(source, settings, this.#settings.clock, this.#untilClosing(options.signal));
   }
 
   /** Follows who holds a lease, without campaigning for it. See `LeaderObserver`. */

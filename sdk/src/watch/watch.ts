@@ -1,8 +1,9 @@
-import { abortReason, type Clock, sleep } from '../clock.js';
-import { UnavailableError } from '../errors.js';
+import { abortReason, type Clock, sleep, within } from '../clock.js';
+import { timedOut, UnavailableError } from '../errors.js';
 import { backoffMs } from '../retry.js';
 import type { Transport, WatchMessage, WatchRequest } from '../transport/transport.js';
-import type { LeaseEvent } from '../types.js';
+import type { CallOptions, LeaseEvent } from '../types.js';
+import { checkPositiveMs } from '../verbs.js';
 
 /** Options of `Client.watch`. */
 export interface WatchOptions {
@@ -22,6 +23,14 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a watch runs on. */
+export interface WatchHost {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** How long `ready` may take where it is not told, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
 /**
  * Changes of leases, ordered, each once, without gaps. After any loss of the connection it goes on by itself from the last revision
  * seen, for as long as it takes.
@@ -32,6 +41,7 @@ export interface WatchOptions {
 export class LeaseWatch implements AsyncIterable<LeaseEvent> {
   readonly #transport: Transport;
   readonly #clock: Clock;
+  readonly #timeoutMs: number;
   readonly #request: WatchRequest;
   readonly #signal: AbortSignal;
   readonly #closing = new AbortController();
@@ -43,9 +53,10 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
   #revision: bigint;
 
   /** @internal Watches come from `Client.watch`. */
-  constructor(transport: Transport, clock: Clock, request: WatchRequest, signal: AbortSignal) {
+  constructor({ transport, clock, timeoutMs }: WatchHost, request: WatchRequest, signal: AbortSignal) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
     this.#request = request;
     this.#signal = AbortSignal.any([signal, this.#closing.signal]);
     this.#received = request.fromRevision;
@@ -61,9 +72,12 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
    * Opens the stream, if none has been yet.
    *
    * @returns once the server has answered, the revision from which this watch sees everything.
+   * @throws {UnavailableError} no server answered in time. The watch is still good.
    */
-  async ready(): Promise<bigint> {
-    while (this.#received === 0n) await this.#fetch();
+  async ready({ timeoutMs = this.#timeoutMs, signal }: CallOptions = {}): Promise<bigint> {
+    const onTimeout = (): Error => timedOut('Watch', timeoutMs);
+    const limit = { timeoutMs: checkPositiveMs('timeoutMs', timeoutMs), signal, onTimeout };
+    if (this.#received === 0n) await within(this.#clock, this.#answered(), limit);
     return this.#received;
   }
 
@@ -97,6 +111,10 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
     } finally {
       await this.#leave();
     }
+  }
+
+  async #answered(): Promise<void> {
+    while (this.#received === 0n) await this.#fetch();
   }
 
   /** Receives the next message, over as many streams as it takes. */
