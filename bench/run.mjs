@@ -5,7 +5,19 @@ import { parseArgs } from 'node:util';
 import { page } from './support/table.mjs';
 
 /** Files in bench/measures, in the order of the results. */
-const measures = ['renew', 'etcd-put', 'heartbeat', 'heartbeat-echo', 'cycles', 'hand-over', 'expiry', 'memory', 'start'];
+const measures = [
+  'renew',
+  'etcd-put',
+  'heartbeat',
+  'heartbeat-echo',
+  'cycles',
+  'hand-over',
+  'election-failover',
+  'expiry',
+  'memory',
+  'node-agents',
+  'start',
+];
 
 const usage = `Measures Leasehold, and its peers beside it, and writes bench/RESULTS.md.
 
@@ -14,8 +26,12 @@ const usage = `Measures Leasehold, and its peers beside it, and writes bench/RES
   --seconds N      how long each run is counted (8)
   --leases N       leases for expiry and memory (100000)
   --on-disk N      leases on disk for the start (1000000)
+  --elections N    rounds of faults in an election of 2 s (100); kills and releases at the defaults, each a tenth of that
+  --nodes N        nodes that one agent keeps alive (10000)
+  --agents N       agents that keep one node alive each (5000); they take 4 file descriptors each in all
+  --node-seconds N how long what they cost is counted (60)
   --memory         Leasehold on its memory store, where nothing is durable; then nothing is written
-  --quick          one round of 3 s, 10,000 leases, 100,000 on disk
+  --quick          one round of 3 s, 10,000 leases, 100,000 on disk, 10 rounds of faults
 
 Needs Go, for etcd and the load generator, and a machine that does nothing else.
 `;
@@ -27,6 +43,10 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     leases: { type: 'string' },
     'on-disk': { type: 'string' },
+    elections: { type: 'string' },
+    nodes: { type: 'string' },
+    agents: { type: 'string' },
+    'node-seconds': { type: 'string' },
     memory: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -47,6 +67,10 @@ async function main() {
     seconds: number('seconds', 8, 3),
     leases: number('leases', 100_000, 10_000),
     leasesOnDisk: number('on-disk', 1_000_000, 100_000),
+    elections: number('elections', 100, 10),
+    nodes: number('nodes', 10_000, 1000),
+    agents: number('agents', 5000, 200),
+    nodeSeconds: number('node-seconds', 60, 12),
     memory: values.memory,
     handOvers: quick ? 200 : 2000,
   };

@@ -1,13 +1,12 @@
-// One candidate in an election. Start it in several terminals against one server, kill the one that leads, and watch:
+// One candidate in an election. Start it in three terminals; Ctrl-C in that of the leader, and the next one leads:
 //
-//   node examples/candidate.mjs alice
-//   node examples/candidate.mjs bob 127.0.0.1:7400
+//   node examples/election.mjs alice        (against a server: LEASEHOLD_ENDPOINT, by default 127.0.0.1:7400)
 import { once } from 'node:events';
 import { createClient } from '@leasehold/sdk';
 
-const [name = `candidate-${process.pid}`, endpoint = '127.0.0.1:7400'] = process.argv.slice(2);
+const name = process.argv[2] ?? `candidate-${process.pid}`;
 
-const client = createClient({ endpoints: [endpoint], holder: name });
+const client = createClient({ endpoints: [process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400'], holder: name });
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
 
@@ -19,6 +18,6 @@ async function work(term) {
 }
 
 console.log(`${name} stands for election`);
-await client.elect('failover-demo', { leaseDurationMs: 3_000 }, work, { signal: stop.signal });
+await client.elect('example-election', { leaseDurationMs: 3_000 }, work, { signal: stop.signal });
 await client.close();
 console.log(`${name} leaves`);

@@ -32,7 +32,7 @@ async function demonstrate() {
   const address = await startServer();
   say(`a server listens on ${address}, its leases are in ${join(directory, 'leases.db')}`);
 
-  for (const name of ['alice', 'bob', 'carol']) start(name, [path('candidate.mjs'), name, address]);
+  for (const name of ['alice', 'bob', 'carol']) start(name, [path('election.mjs'), name], address);
   const first = await nextLeader(0n);
   await until(() => lines.filter(({ text }) => text.endsWith('stands for election')).length === 3);
   await sleep(700);
@@ -75,8 +75,10 @@ async function nextLeader(after) {
   return found;
 }
 
-function start(name, args) {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a process. The server takes no endpoint: that is for who dials one. */
+function start(name, args, endpoint) {
+  const env = { ...process.env, LEASEHOLD_ENDPOINT: endpoint };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   processes.set(name, child);
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (text) => {

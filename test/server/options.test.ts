@@ -111,6 +111,16 @@ describe('options', () => {
     ],
     [['--max-waiters', '5'], 'Invalid --max-waiters: must be at least --max-waiters-per-lease (10000), got "5"'],
     [['--max-message-bytes', '1KiB'], 'Invalid --max-message-bytes: must be at least --max-annotations-bytes (262144 bytes)'],
+    [['--identity-lease', 'yes'], 'Invalid --identity-lease: must be on or off, got "yes"'],
+    [
+      ['--identity-instance', 'a b'],
+      'Invalid --identity-instance: must be 1 to 253 visible ASCII characters, or none, got "a b"',
+    ],
+    [['--identity-renewal', '31m'], 'Invalid --identity-renewal: must be at most half of --identity-duration (1h), got "31m"'],
+    [['--tls-cert', ''], 'Invalid --tls-cert: must be the path of a file, or none, got ""'],
+    [['--tls-cert', 'a.pem'], 'Invalid --tls-key: must be given together with --tls-cert, got "none"'],
+    [['--tls-key', 'a.pem'], 'Invalid --tls-cert: must be given together with --tls-key, got "none"'],
+    [['--tls-client-ca', 'a.pem'], 'Invalid --tls-client-ca: must be given together with --tls-cert and --tls-key, got "a.pem"'],
   ])('%j is refused', (args, message) => {
     expect(refusal(args)).toContain(message);
   });
@@ -138,6 +148,10 @@ describe('options', () => {
       LEASEHOLD_PORT_7400_TCP_ADDR: '10.0.0.1',
     };
     expect(parse([], links)).toEqual(defaultOptions());
+  });
+
+  test('the variable of clients is passed over', () => {
+    expect(parse([], { LEASEHOLD_ENDPOINT: '10.0.0.1:7400' })).toEqual(defaultOptions());
   });
 
   test.each([['--help'], ['-h']])('%s asks for help, whatever else is there', (flag) => {

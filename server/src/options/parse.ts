@@ -87,7 +87,7 @@ function readFlags(args: readonly string[]): Map<keyof ServerOptions, Given> | '
 function readVariables(environment: Readonly<Record<string, string | undefined>>): Map<keyof ServerOptions, Given> {
   const variables = new Map<keyof ServerOptions, Given>();
   for (const [source, text] of Object.entries(environment)) {
-    if (!source.startsWith('LEASEHOLD_') || text === undefined || serviceLink.test(source)) {
+    if (!source.startsWith('LEASEHOLD_') || text === undefined || serviceLink.test(source) || forClients.has(source)) {
       continue;
     }
     const name = names.find((candidate) => variableOf(optionTable[candidate]) === source);
@@ -116,3 +116,6 @@ function parseValue<T>(definition: OptionDefinition<T>, { source, text }: Given)
     throw error;
   }
 }
+
+/** What a shell may have set for clients, too. */
+const forClients: ReadonlySet<string> = new Set(['LEASEHOLD_ENDPOINT']);
