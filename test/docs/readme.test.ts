@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errorReasons, LeaseError } from '@leasehold/core';
 import { helpText } from '@leasehold/server';
 import { describe, expect, it } from 'vitest';
+import { blocksOf, complaintsAbout } from './snippets.js';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -37,5 +38,12 @@ describe('the README', () => {
     for (const [, flag = '', value = ''] of rows) {
       expect(help).toMatch(new RegExp(`${flag} .*?default ${value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')},`));
     }
+  });
+});
+
+describe.each(['README.md', 'docs/sdk.md', 'sdk/README.md'])('the TypeScript in %s', (document) => {
+  it('compiles', () => {
+    expect(blocksOf(document).length).toBeGreaterThan(0);
+    expect(complaintsAbout(document)).toEqual([]);
   });
 });
