@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { Election, type ElectionHost, type Term } from './election/election.js';
 import { electionPlan, type ElectOptions } from './election/options.js';
 import { ClientClosedError, RefusedError } from './errors.js';
 import type { HeldLease } from './lease/held-lease.js';
 import { overrun, supervise } from './lease/supervise.js';
 import { type AcquireOutcome, Tenures } from './lease/tenures.js';
+import { Watchdog } from './lease/watchdog.js';
 import { type HeartbeatNodesOptions, NodeAgent } from './nodes/heartbeat.js';
+import { type MonitorNodesOptions, monitorSettings, type MonitorSource, NodeMonitor } from './nodes/monitor.js';
 import { type ClientOptions, type ClientSettings, settingsOf } from './options.js';
-import { repeatWhileUnavailable } from './retry.js';
+import { attemptShare, isDraining, repeatWhileUnavailable } from './retry.js';
 import type { Call, Deleted, LeaseName, Released, RenewResult, Revoked } from './transport/transport.js';
 import type { CallOptions, Lease, LeaseCallOptions, LeasePage, Renewed, Validity } from './types.js';
 import {
@@ -45,9 +48,9 @@ export function createClient(options: ClientOptions = {}): Client {
 /**
  * A client of Leasehold servers.
  *
- * Every call rejects with a `LeaseholdError`, or with the reason of its signal, and settles within its `timeoutMs`, an Acquire that
- * waits within `waitMs` more. Reads, acquires, renewals and releases repeat themselves while no server answers; the other calls are
- * made once, for a repeat could meet its own effect.
+ * Every call rejects with a `LeaseholdError`, or with the reason of its signal, and settles within its `timeoutMs`; an Acquire that
+ * waits within `waitMs` and another `timeoutMs`, for its first heartbeat. Reads, acquires, renewals and releases repeat themselves while no server answers; the other calls are
+ * made again only where a server has refused them because it is shutting down, for a repeat could meet its own effect.
  *
  * Throughout: `InvalidError` for bad input, `RefusedError` for a limit, `UnavailableError` when no server answered in time,
  * `ClientClosedError` after `close`.
@@ -59,6 +62,7 @@ export class Client {
   readonly namespace: string;
   readonly #settings: ClientSettings;
   readonly #tenures: Tenures;
+  readonly #watchdog: Watchdog | undefined;
   readonly #closing = new AbortController();
   /** Acquires, `withLease` and `elect` under way. */
   readonly #scopes = new Set<Promise<unknown>>();
@@ -69,7 +73,10 @@ export class Client {
     this.#settings = settings;
     this.holder = settings.holder;
     this.namespace = settings.namespace;
-    this.#tenures = new Tenures(settings.transport, settings.clock, settings.timeoutMs);
+    this.#watchdog = settings.watchdog === undefined ? undefined : new Watchdog(settings.watchdog, settings.clock);
+    this.#tenures = new Tenures(settings.transport, settings.clock, settings.timeoutMs, this.#watchdog);
+    // Every call under way listens to it; Node would warn of the eleventh.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Resolves once a server can be reached. */
@@ -307,9 +314,24 @@ export class Client {
    *
    * @throws {InvalidError} a name cannot be that of a lease, or the timings do not fit together.
    */
-  heartbeatNodes(options: HeartbeatNodesOptions): NodeAgent {
+  heartbeatNodes(options: HeartbeatNodesOptions = {}): NodeAgent {
     if (this.#closing.signal.aborted) throw new ClientClosedError();
     return new NodeAgent({ client: this, clock: this.#settings.clock, closing: this.#closing.signal }, options);
+  }
+
+  /**
+   * Follows which nodes are alive, by the leases that `heartbeatNodes` keeps. See `NodeMonitor`.
+   *
+   * @throws {InvalidError} an option breaks a rule.
+   */
+  monitorNodes(options: MonitorNodesOptions = {}): NodeMonitor {
+    const { namespace = 'kube-node-lease', labelSelector, signal } = options;
+    const settings = monitorSettings(options);
+    const source: MonitorSource = {
+      informer: this.informer({ namespace, labelSelector, signal }),
+      get: (name, until) => this.get(name, { namespace, signal: until }),
+    };
+    return new NodeMonitor(source, settings, this.#settings.clock);
   }
 
   /** Keeps a local copy of leases that follows the server. See `Informer`. */
@@ -355,6 +377,7 @@ export class Client {
     await Promise.allSettled(this.#scopes);
     await this.#tenures.close();
     this.#settings.transport.close();
+    await this.#watchdog?.close();
   }
 
   async #acquire(name: string, options: AcquireOptions): Promise<AcquireOutcome> {
@@ -392,13 +415,15 @@ export class Client {
 
   /** A call that is safe to repeat. */
   async #repeated<T>(options: CallOptions, attempt: (call: Call) => Promise<T>): Promise<T> {
-    return this.#once(options, (call) => repeatWhileUnavailable(this.#settings.clock, call, attempt));
+    if (this.#closing.signal.aborted) throw new ClientClosedError();
+    const { clock, transport } = this.#settings;
+    return repeatWhileUnavailable(clock, this.#call(options), attempt, { share: attemptShare(transport) });
   }
 
-  /** A call that is made once. */
+  /** A call whose repeat could meet its own effect: made again only where a server has said that it did nothing. */
   async #once<T>(options: CallOptions, attempt: (call: Call) => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw new ClientClosedError();
-    return attempt(this.#call(options));
+    return repeatWhileUnavailable(this.#settings.clock, this.#call(options), attempt, { only: isDraining });
   }
 
   #call({ timeoutMs = this.#settings.timeoutMs, signal }: CallOptions): Call {

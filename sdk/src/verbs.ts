@@ -53,6 +53,7 @@ export interface ReattachOptions extends RenewOptions {
 
 /** One renewal of `Client.renewBatch`. */
 export interface Renewal {
+  /** Name of the lease. */
   readonly name: string;
   /** The token of the grant. */
   readonly fencingToken: bigint;

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LeaseNotFoundError, type Lease, type LeaseEvent } from '@leasehold/sdk';
 import { describe, expect, it } from 'vitest';
-import { clientOf, eventually, Network, serve, storeFile } from './support/server.js';
+import { FaultProxy } from '../support/fault-proxy.js';
+import { clientOf, eventually, serve, storeFile } from './support/server.js';
 
 describe('a client of a real server', () => {
   it('does every unary call', async () => {
@@ -122,7 +123,7 @@ describe('a held lease on a real server', () => {
 
   it('is not lost when its connections are cut again and again', async () => {
     const server = await serve();
-    const network = await Network.to(server.port);
+    const network = await FaultProxy.to(server.port);
     const client = clientOf(network.address);
     const lease = (await client.acquire('a', { durationMs: 3_000 })).granted!;
     for (let round = 0; round < 8; round += 1) {
@@ -137,7 +138,7 @@ describe('a held lease on a real server', () => {
 
   it('is not lost when its connection goes silent without being closed', async () => {
     const server = await serve();
-    const network = await Network.to(server.port);
+    const network = await FaultProxy.to(server.port);
     const client = clientOf(network.address);
     const lease = (await client.acquire('a', { durationMs: 4_000, beatIntervalMs: 500 })).granted!;
     await eventually(() => network.connections > 1);

@@ -7,17 +7,16 @@ import {
   type Client,
   type HeldLease,
 } from '@leasehold/sdk';
+import { FakeClock, settle } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { settle } from '../support/fake-clock.js';
 import { FakeTransport, leaseOf, unavailable } from './support/fake-transport.js';
-import { SdkClock } from './support/sdk-clock.js';
 
-let clock: SdkClock;
+let clock: FakeClock;
 let transport: FakeTransport;
 let client: Client;
 
 beforeEach(() => {
-  clock = new SdkClock();
+  clock = new FakeClock();
   transport = new FakeTransport();
   client = createClient({ transport, clock, holder: 'me' });
   onTestFinished(() => client.close({ release: false }));
@@ -83,7 +82,8 @@ describe('a held lease', () => {
   it('looks at the clock, not at a timer: right also when every timer is late', async () => {
     const lease = await hold();
     transport.answers = false;
-    clock.stall(9_000).catch(() => undefined);
+    clock.pause();
+    await clock.advance(9_000);
     expect(() => {
       lease.assertHeld();
     }).toThrow(LeaseExpiredError);
@@ -92,7 +92,9 @@ describe('a held lease', () => {
 
   it('is lost when the machine was suspended, though the monotonic clock stood still', async () => {
     const lease = await hold();
-    clock.suspend(10_000);
+    clock.suspend();
+    await clock.advance(10_000);
+    clock.resume();
     expect(() => {
       lease.assertHeld();
     }).toThrow(LeaseExpiredError);
@@ -236,7 +238,9 @@ describe('release', () => {
 
   it('of a lease that was lost by the own clock still tells the server', async () => {
     const lease = await hold();
-    clock.suspend(10_000);
+    clock.suspend();
+    await clock.advance(10_000);
+    clock.resume();
     expect(lease.status).toBe('lost');
     await lease.release();
     expect(transport.releases).toHaveLength(1);
@@ -354,7 +358,9 @@ describe('acquire', () => {
   it('releases the old token first after a loss by the own clock, else it would be busy with itself', async () => {
     const lease = await hold();
     transport.answers = false;
-    clock.suspend(8_900);
+    clock.suspend();
+    await clock.advance(8_900);
+    clock.resume();
     expect(lease.status).toBe('lost');
     await hold();
     expect(transport.releases).toMatchObject([{ fencingToken: lease.fencingToken }]);

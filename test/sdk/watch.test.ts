@@ -1,14 +1,14 @@
 import { createClient, WatchExpiredError, type Client, type LeaseEvent } from '@leasehold/sdk';
+import { FakeClock } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { FakeTransport, leaseOf, unavailable } from './support/fake-transport.js';
-import { SdkClock } from './support/sdk-clock.js';
 
-let clock: SdkClock;
+let clock: FakeClock;
 let transport: FakeTransport;
 let client: Client;
 
 beforeEach(() => {
-  clock = new SdkClock();
+  clock = new FakeClock();
   transport = new FakeTransport();
   client = createClient({ transport, clock });
   onTestFinished(() => client.close());
@@ -31,6 +31,7 @@ async function take(events: AsyncIterable<LeaseEvent>, count: number): Promise<b
       if (taken.length === count) break;
     }
   })();
+  all.catch(() => undefined);
   await clock.advance(10_000);
   await all;
   return taken;

@@ -60,6 +60,8 @@ export class LeaderElector {
   #leader: Lease | undefined;
 
   /**
+   * Makes an elector that does not run yet.
+   *
    * @throws {InvalidError} an option breaks a rule; where two timings do not fit together, the message has both.
    */
   constructor(client: Client, options: LeaderElectorOptions) {

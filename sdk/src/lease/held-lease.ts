@@ -42,8 +42,11 @@ export interface TenureStart {
  * is paused between the two is protected by the token alone.
  */
 export class HeldLease {
+  /** Namespace of the lease. */
   readonly namespace: string;
+  /** Name of the lease. */
   readonly name: string;
+  /** Who holds it. */
   readonly holder: string;
   /** The number that fences this tenure. It never changes. */
   readonly fencingToken: bigint;
@@ -195,6 +198,11 @@ export class HeldLease {
   /** @internal How long at most the server counts the tenure as living after the last renewal, in milliseconds. */
   get durationMs(): number {
     return Math.max(this.lease.durationMs, this.#belief?.durationMs ?? 0);
+  }
+
+  /** @internal How much longer the lease is believed in without another renewal, in milliseconds; Infinity before the first one. */
+  believedForMs(now: Instant): number {
+    return this.#belief === undefined ? Infinity : remainingMs(this.#belief, now, this.#renewDeadlineMs);
   }
 
   /** @internal Stops believing and beating without telling the server: the lease then runs out by itself. */

@@ -1,6 +1,6 @@
 import { type Clock, type Instant, instantOf, within } from '../clock.js';
 import { isOver, LeaseLostError, timedOut, UnavailableError } from '../errors.js';
-import { repeatWhileUnavailable } from '../retry.js';
+import { attemptShare, repeatWhileUnavailable } from '../retry.js';
 import { HeartbeatMux } from '../transport/heartbeat-mux.js';
 import type { AcquireAnswer, AcquireRequest, Call, RenewRequest, Transport } from '../transport/transport.js';
 import type { Busy, CallOptions, Lease } from '../types.js';
@@ -27,20 +27,28 @@ export interface AcquirePlan extends HoldPlan {
   readonly repeats: boolean;
 }
 
+/** Who else has to know what is held. */
+export interface TenureObserver {
+  begun(lease: HeldLease): void;
+  ended(lease: HeldLease): void;
+}
+
 /** All tenures of a client: how they begin, and what must happen after they end. */
 export class Tenures implements LeaseKeeper {
   readonly clock: Clock;
   readonly heartbeats: HeartbeatMux;
   readonly #transport: Transport;
   readonly #timeoutMs: number;
+  readonly #observer: TenureObserver | undefined;
   readonly #book = new TenureBook();
   readonly #held = new Map<string, HeldLease>();
   readonly #tidying = new Set<Promise<void>>();
 
-  constructor(transport: Transport, clock: Clock, timeoutMs: number) {
+  constructor(transport: Transport, clock: Clock, timeoutMs: number, observer?: TenureObserver) {
     this.#transport = transport;
     this.clock = clock;
     this.#timeoutMs = timeoutMs;
+    this.#observer = observer;
     this.heartbeats = new HeartbeatMux(transport, clock);
   }
 
@@ -67,15 +75,13 @@ export class Tenures implements LeaseKeeper {
   async reattach(identity: RenewRequest, beatIntervalMs: number | undefined, call: Call): Promise<HeldLease> {
     this.#book.open(identity);
     try {
-      const { renewed, sentAt } = await repeatWhileUnavailable(this.clock, call, async (attempt) => {
+      const { renewed, sentAt } = await this.#repeat(call, async (attempt) => {
         const sentAt = instantOf(this.clock);
         return { renewed: await this.#transport.renew(identity, attempt), sentAt };
       });
       const { durationMs, remainingMs } = renewed;
       const { namespace, name } = identity;
-      const record = await repeatWhileUnavailable(this.clock, call, (attempt) =>
-        this.#transport.get({ namespace, name, cached: false }, attempt),
-      );
+      const record = await this.#repeat(call, (attempt) => this.#transport.get({ namespace, name, cached: false }, attempt));
       // If it was granted to somebody else in between, the record is theirs.
       const lease = { ...record, ...identity, durationMs };
       const belief = { sentAt, durationMs: Math.min(durationMs, remainingMs) };
@@ -92,7 +98,7 @@ export class Tenures implements LeaseKeeper {
   async release(lease: RenewRequest, transferTo: string, options: CallOptions): Promise<void> {
     const { namespace, name, fencingToken } = lease;
     try {
-      await repeatWhileUnavailable(this.clock, this.#call(options), (call) =>
+      await this.#repeat(this.#call(options), (call) =>
         this.#transport.release({ namespace, name, fencingToken, transferTo }, call),
       );
     } catch (error) {
@@ -109,11 +115,12 @@ export class Tenures implements LeaseKeeper {
     const { set, remove } = splitEntries(annotations);
     const nothing = { labels: {}, removeLabels: [], resourceVersion: 0n };
     const request = { namespace, name, fencingToken, ...nothing, annotations: set, removeAnnotations: remove };
-    return repeatWhileUnavailable(this.clock, this.#call(options), (call) => this.#transport.update(request, call));
+    return this.#repeat(this.#call(options), (call) => this.#transport.update(request, call));
   }
 
   ended(lease: HeldLease, onServer: boolean): void {
     this.#held.delete(tenureKey(lease));
+    this.#observer?.ended(lease);
     this.#book.over(lease, lease.fencingToken);
     const nowMs = this.clock.monotonicMs();
     if (onServer) this.#book.leave(identityOf(lease), nowMs + lease.durationMs, nowMs);
@@ -135,12 +142,15 @@ export class Tenures implements LeaseKeeper {
   async #ask({ request, repeats }: AcquirePlan, call: Call): Promise<{ answer: AcquireAnswer; sentAt: Instant }> {
     const waitUntilMs = this.clock.monotonicMs() + request.waitMs;
     const whole = { timeoutMs: call.timeoutMs + request.waitMs, signal: call.signal };
+    const attempt = async (left: Call): Promise<{ answer: AcquireAnswer; sentAt: Instant }> => {
+      const waitMs = Math.max(waitUntilMs - this.clock.monotonicMs(), 0);
+      const sentAt = instantOf(this.clock);
+      return { answer: await this.#transport.acquire({ ...request, waitMs }, left), sentAt };
+    };
     try {
-      return await repeatWhileUnavailable(this.clock, whole, async (attempt) => {
-        const waitMs = Math.max(waitUntilMs - this.clock.monotonicMs(), 0);
-        const sentAt = instantOf(this.clock);
-        return { answer: await this.#transport.acquire({ ...request, waitMs }, attempt), sentAt };
-      });
+      // A wait that was cut short would lose its place in the queue.
+      const waits = request.waitMs > 0;
+      return await (waits ? repeatWhileUnavailable(this.clock, whole, attempt) : this.#repeat(whole, attempt));
     } catch (error) {
       const aborted = call.signal?.aborted === true;
       if (aborted || (error instanceof UnavailableError && !repeats)) this.#inBackground(this.#takeBack(request));
@@ -183,6 +193,7 @@ export class Tenures implements LeaseKeeper {
     this.#book.open(lease);
     const held = new HeldLease(this, { lease, belief, beatIntervalMs, renewDeadlineMs });
     this.#held.set(tenureKey(held), held);
+    this.#observer?.begun(held);
     return held;
   }
 
@@ -198,9 +209,7 @@ export class Tenures implements LeaseKeeper {
   async #takeBack(request: AcquireRequest): Promise<void> {
     const { namespace, name, holder } = request;
     const call = this.#call({});
-    const seen = await repeatWhileUnavailable(this.clock, call, (left) =>
-      this.#transport.get({ namespace, name, cached: false }, left),
-    );
+    const seen = await this.#repeat(call, (left) => this.#transport.get({ namespace, name, cached: false }, left));
     if (seen.state !== 'HELD' || seen.holder !== holder || this.#find(seen) !== undefined) return;
     const answer = await this.#transport.acquire({ ...request, waitMs: 0 }, call);
     if (answer.kind === 'granted') await this.release(identityOf(answer.lease), '', call);
@@ -214,6 +223,10 @@ export class Tenures implements LeaseKeeper {
         this.#tidying.delete(tidying);
       });
     this.#tidying.add(tidying);
+  }
+
+  #repeat<T>(call: Call, attempt: (call: Call) => Promise<T>): Promise<T> {
+    return repeatWhileUnavailable(this.clock, call, attempt, { share: attemptShare(this.#transport) });
   }
 
   #call({ timeoutMs, signal }: CallOptions): Call {

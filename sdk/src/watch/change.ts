@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Lease, LeaseEventType } from '../types.js';
 
 /** How the cache of an informer changed. */
@@ -25,20 +26,9 @@ export function combineChanges(earlier: LeaseChange, later: LeaseChange): LeaseC
 
 /** Whether two versions of a record differ in nothing but a renewal. */
 export function differOnlyByRenewal(left: Lease, right: Lease): boolean {
-  return (
-    left.fencingToken === right.fencingToken &&
-    left.state === right.state &&
-    left.durationMs === right.durationMs &&
-    left.revoking === right.revoking &&
-    left.lockDelayMs === right.lockDelayMs &&
-    left.keepAfterExpiryMs === right.keepAfterExpiryMs &&
-    sameEntries(left.labels, right.labels) &&
-    sameEntries(left.annotations, right.annotations)
-  );
+  return isDeepStrictEqual(withoutRenewal(left), withoutRenewal(right));
 }
 
-/** Whether two sets of labels or annotations are the same. */
-export function sameEntries(left: Readonly<Record<string, string>>, right: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(left);
-  return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
+function withoutRenewal(lease: Lease): Lease {
+  return { ...lease, resourceVersion: 0n, renewTime: undefined, remainingMs: undefined };
 }

@@ -2,7 +2,7 @@
  * What a reader has yet to read: one entry for each key, however far it falls behind. So memory is bounded by what there is, not by
  * what happens.
  */
-export class Mailbox<Key, Value> {
+export class Mailbox<Key, Value extends object> {
   readonly #combine: (unread: Value, newer: Value) => Value | undefined;
   readonly #entries = new Map<Key, Value>();
   #end: { readonly error: Error | undefined } | undefined;

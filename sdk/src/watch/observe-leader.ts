@@ -1,8 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../clock.js';
 import { LeaseNotFoundError, UnavailableError, WatchExpiredError } from '../errors.js';
 import { backoffMs } from '../retry.js';
 import type { Lease } from '../types.js';
-import { sameEntries } from './change.js';
 import { Mailbox } from './mailbox.js';
 import type { LeaseWatch } from './watch.js';
 
@@ -55,16 +55,16 @@ export class LeaderObserver implements AsyncIterable<Lease | undefined> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Lease | undefined, void, undefined> {
     const leaving = new AbortController();
     const signal = this.#signal === undefined ? leaving.signal : AbortSignal.any([this.#signal, leaving.signal]);
-    const leaders = new Mailbox<'leader', Lease | undefined>();
+    const leaders = new Mailbox<'leader', { readonly leader: Lease | undefined }>();
     this.#follow(signal, (leader) => {
       this.#current = leader;
-      leaders.put('leader', leader);
+      leaders.put('leader', { leader });
     }).catch((error: unknown) => {
       leaders.end(error instanceof Error ? error : new Error('Observe a leader', { cause: error }));
     });
     let shown: Lease | null | undefined = null;
     try {
-      for await (const leader of leaders.read()) {
+      for await (const { leader } of leaders.read()) {
         if (shown !== null && isSame(shown, leader)) continue;
         shown = leader;
         yield leader;
@@ -113,7 +113,10 @@ function leaderOf(lease: Lease | undefined): Lease | undefined {
 }
 
 function isSame(left: Lease | undefined, right: Lease | undefined): boolean {
-  if (left === undefined || right === undefined) return left === right;
-  const sameTenure = left.fencingToken === right.fencingToken;
-  return sameTenure && sameEntries(left.labels, right.labels) && sameEntries(left.annotations, right.annotations);
+  return isDeepStrictEqual(told(left), told(right));
+}
+
+/** What of a leader is worth telling about. */
+function told(leader: Lease | undefined): unknown {
+  return leader === undefined ? undefined : [leader.fencingToken, leader.labels, leader.annotations];
 }
