@@ -45,6 +45,11 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/** Milliseconds on a clock that every thread of this process reads alike; `performance.now` counts from the start of each thread. */
+export function threadMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /**
  * Waits.
  *

@@ -1,24 +1,36 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { type Clock, systemClock } from './clock.js';
-import { invalidOption } from './errors.js';
+import { type WatchdogOptions, watchdogSettings } from './lease/watchdog.js';
+import type { WatchdogSettings } from './lease/watchdog-thread.js';
+import { holderName } from './names.js';
 import { GrpcTransport } from './transport/grpc.js';
 import type { Transport } from './transport/transport.js';
+import type { TlsOptions } from './transport/tls.js';
+import type { Token } from './transport/token.js';
 import { checkPositiveMs } from './verbs.js';
 
 /** Options of `createClient`. */
 export interface ClientOptions {
   /**
-   * Addresses of servers, `host:port`, tried in turn: the next one whenever a connection fails. Default: `['127.0.0.1:7400']`.
-   * Connections are not encrypted.
+   * Addresses of servers, `host:port` or `[ipv6]:port`, tried in turn: the next one whenever a connection fails. Default:
+   * `['127.0.0.1:7400']`.
    */
   readonly endpoints?: readonly string[] | undefined;
+  /** Encrypts connections: `true` where servers have certificates that Node trusts. Default: false. */
+  readonly tls?: boolean | TlsOptions | undefined;
+  /**
+   * Sent as a bearer token with every call and every stream; a function is asked anew for each, and may take its time within that of
+   * the call. Where it fails, the call does with an `UnavailableError`, reason `TOKEN_UNAVAILABLE`. Needs `tls`, unless every endpoint
+   * is on this machine. Default: none.
+   */
+  readonly token?: Token | undefined;
   /** Namespace of calls that name none: a DNS label. Default: `default`. */
   readonly namespace?: string | undefined;
   /** Identity of this process as a holder: 1 to 512 bytes, unique. Default: host name, `_`, and a random UUID for each client. */
   readonly holder?: string | undefined;
   /** How long a call may take, repeats included, in milliseconds. Default: 5,000. */
   readonly timeoutMs?: number | undefined;
+  /** A thread that notices when the event loop is blocked past the end of a lease. It costs a thread. Default: none. */
+  readonly watchdog?: WatchdogOptions | undefined;
   /** Speaks to something else than gRPC servers; `endpoints` is then not used. For testing. */
   readonly transport?: Transport | undefined;
   /** Runs on other clocks than the machine's. For testing. */
@@ -32,6 +44,7 @@ export interface ClientSettings {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly transport: Transport;
+  readonly watchdog: WatchdogSettings | undefined;
 }
 
 /**
@@ -41,15 +54,14 @@ export interface ClientSettings {
  */
 export function settingsOf(options: ClientOptions): ClientSettings {
   const clock = options.clock ?? systemClock;
-  const endpoints = options.endpoints ?? ['127.0.0.1:7400'];
-  if (endpoints.length === 0) throw invalidOption('endpoints', 'must name at least one server', '[]');
-  const empty = endpoints.find((endpoint) => endpoint.trim() === '');
-  if (empty !== undefined) throw invalidOption('endpoints', 'must be host:port', JSON.stringify(empty));
+  const { endpoints = ['127.0.0.1:7400'], tls, token } = options;
+  const watchdog = options.watchdog === undefined ? undefined : watchdogSettings(options.watchdog);
   return {
     namespace: options.namespace ?? 'default',
-    holder: options.holder ?? `${hostname()}_${randomUUID()}`,
+    holder: options.holder ?? holderName(),
     timeoutMs: checkPositiveMs('timeoutMs', options.timeoutMs ?? 5000),
     clock,
-    transport: options.transport ?? new GrpcTransport(endpoints, clock),
+    transport: options.transport ?? new GrpcTransport({ endpoints, tls, token, clock }),
+    watchdog,
   };
 }

@@ -2,10 +2,13 @@
  * A lease as the server told it. Everything is durable and versioned by `resourceVersion`, except `remainingMs`, which is live.
  */
 export interface Lease {
+  /** Part of the lease's identity: the same name in another namespace is another lease. */
   readonly namespace: string;
+  /** Unique within the namespace. */
   readonly name: string;
   /** Random identity of this record; a lease that is deleted and created again has another one. */
   readonly uid: string;
+  /** Whether somebody holds it. */
   readonly state: LeaseState;
   /** Who holds the lease; of an expired one, who held it last; else empty. */
   readonly holder: string;
@@ -25,7 +28,9 @@ export interface Lease {
   readonly renewTime: Date | undefined;
   /** How much longer the lease stays held without another renewal, in milliseconds. `undefined` unless held. */
   readonly remainingMs: number | undefined;
+  /** What selectors match on. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Data for people and programs, such as the holder's address. */
   readonly annotations: Readonly<Record<string, string>>;
   /** For how long nobody is granted the lease after an expiry or a revoke, in milliseconds. */
   readonly lockDelayMs: number;
@@ -52,6 +57,7 @@ export interface Busy {
 
 /** One change of one lease, as a watcher sees it. */
 export interface LeaseEvent {
+  /** What happened. */
   readonly type: LeaseEventType;
   /** The lease after the change; for `DELETED` as it was last. */
   readonly lease: Lease;
@@ -82,6 +88,7 @@ export interface Renewed {
 
 /** Whether a fencing token is that of the living tenure. */
 export interface Validity {
+  /** Whether it is. */
   readonly valid: boolean;
   /** The lease as committed. */
   readonly lease: Lease;
@@ -89,6 +96,7 @@ export interface Validity {
 
 /** A page of a list. */
 export interface LeasePage {
+  /** In the order of namespace and name. */
   readonly leases: readonly Lease[];
   /** The revision of the first page: where a watch that is to miss nothing starts. */
   readonly revision: bigint;

@@ -48,6 +48,10 @@ async function run(options: ServerOptions, host: HostProcess, log: Log): Promise
       },
     });
   } catch (error) {
+    if (error instanceof OptionError) {
+      host.stderr.write(`leasehold serve: ${error.message}\n`);
+      return 2;
+    }
     log.fatal({ err: error }, `The server could not start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }

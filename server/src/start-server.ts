@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import {
   startCoordinator,
   type Clock,
@@ -13,9 +14,11 @@ import { drain } from './drain.js';
 import { Engine } from './engine.js';
 import { GrpcServer } from './grpc/server.js';
 import { createHealth } from './grpc/health.js';
+import { IdentityLease, type IdentityOptions } from './identity-lease.js';
 import { silentLog, type Log } from './log.js';
 import type { ServerOptions } from './options/table.js';
 import { openStore } from './store/open-store.js';
+import { isLoopback, readTls } from './tls.js';
 
 /** The parts of a server that a caller may bring along. */
 export interface ServerParts {
@@ -48,11 +51,13 @@ export interface RunningServer {
 /**
  * The composition root: opens the store, starts the coordinator on it, and serves gRPC.
  *
+ * @throws {OptionError} a file that the options name is not what it should be.
  * @throws the store cannot be opened, or the address cannot be bound.
  */
 export async function startServer(options: ServerOptions, parts: ServerParts = {}): Promise<RunningServer> {
   const { log = silentLog(), clock = systemClock } = parts;
   const limits = limitsOf(options);
+  const tls = await readTls(options);
   const health = createHealth();
   const engine = new Engine({
     openStore: parts.openStore ?? (() => openStore(options, clock)),
@@ -72,7 +77,7 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
     },
   });
   const grpc = new GrpcServer({
-    ...{ engine, clock, log, limits, health, listen: options.listen },
+    ...{ engine, clock, log, limits, health, tls, listen: options.listen },
     streamLimits: { heartbeatStreamsMax: options.maxHeartbeatStreams, handlesMax: options.maxHandlesPerStream },
     messageBytesMax: options.maxMessageBytes,
     streamsPerConnectionMax: options.maxStreamsPerConnection,
@@ -82,7 +87,12 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
   await engine.start();
   const port = await listen(grpc, engine);
   health.setServing(true);
-  const drainParts = { engine, grpc, health, clock, timeoutMs: options.drainTimeout };
+  if (tls === undefined && !isLoopback(options.listen.host)) {
+    log.warn({ listen: options.listen }, 'Connections are not encrypted, and come from other machines: see --tls-cert');
+  }
+  const identity = options.identityLease ? new IdentityLease({ engine, clock, log, ...identityOf(options) }) : undefined;
+  identity?.start();
+  const drainParts = { engine, grpc, health, identity, clock, timeoutMs: options.drainTimeout };
   let drained: Promise<void> | undefined;
   return {
     port,
@@ -102,6 +112,25 @@ async function listen(grpc: GrpcServer, engine: Engine): Promise<number> {
 
 function addressOf(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Who this server is, and for how long its lease is good. The address as it was asked for stays the same over restarts, which the port
+ * that stands for port 0 does not; nobody else on this host can have it.
+ */
+function identityOf(
+  options: ServerOptions,
+): Pick<IdentityOptions, 'hostName' | 'instance' | 'durationMs' | 'renewalMs' | 'keepMs'> {
+  const { listen, minDuration, maxDuration, identityInstance, identityDuration, identityRenewal, identityKeep } = options;
+  // Limits are set for what clients ask; that is no reason not to start.
+  const durationMs = Math.min(Math.max(identityDuration, minDuration), maxDuration);
+  return {
+    hostName: hostname(),
+    instance: identityInstance ?? addressOf(listen.host, listen.port),
+    durationMs,
+    renewalMs: Math.min(identityRenewal, durationMs / 3),
+    keepMs: Math.min(identityKeep, options.maxKeepAfterExpiry),
+  };
 }
 
 function limitsOf(options: ServerOptions): Limits {

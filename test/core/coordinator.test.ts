@@ -1,6 +1,6 @@
+import { settle } from '@leasehold/sdk/testing';
 import { describe, expect, it } from 'vitest';
 import { acquire, Client, create, reasonOf, release, remove, renew, revoke, update, validate, World } from './world.js';
-import { settle } from '../support/fake-clock.js';
 
 describe('acquire', () => {
   it('grants a free lease with the revision of the commit as token', async () => {

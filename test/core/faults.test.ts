@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OutcomeUnknownError, StoreFullError } from '@leasehold/core';
+import { settle } from '@leasehold/sdk/testing';
 import { acquire, lease, reasonOf, release, remove, renew, validate, World } from './world.js';
-import { settle } from '../support/fake-clock.js';
 
 describe('a store that fails', () => {
   it('refuses what a full store could not take, changes nothing, and goes on', async () => {

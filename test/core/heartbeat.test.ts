@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OutcomeUnknownError, type Attachment, type AttachmentListener, type Command, type Loss } from '@leasehold/core';
+import { settle } from '@leasehold/sdk/testing';
 import { acquire, lease, reasonOf, release, remove, renew, revoke, update, World } from './world.js';
-import { settle } from '../support/fake-clock.js';
 
 class Stream implements AttachmentListener {
   readonly losses: Loss[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultLimits, OutcomeUnknownError, StoreFullError, type Attachment, type Loss } from '@leasehold/core';
+import { settle } from '@leasehold/sdk/testing';
 import { acquire, Client, lease, reasonOf, release, renew, revoke, World } from './world.js';
-import { settle } from '../support/fake-clock.js';
 
 /** What has become of a promise: `pending`, the kind of its answer, or the reason of its refusal. */
 function track(promise: Promise<{ kind: string }>): { state: string } {

@@ -8,8 +8,8 @@ import {
   type WatchQuery,
   type WatchSink,
 } from '@leasehold/core';
+import { settle } from '@leasehold/sdk/testing';
 import { acquire, lease, release, remove, renew, update, World } from './world.js';
-import { settle } from '../support/fake-clock.js';
 
 /** A reader that takes as many messages as it has room for. */
 class Reader implements WatchSink {

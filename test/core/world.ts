@@ -12,11 +12,12 @@ import {
   type Store,
 } from '@leasehold/core';
 import { MemoryDisk, MemoryStore } from '@leasehold/core';
-import { FakeClock, settle } from '../support/fake-clock.js';
+import { FakeClock, settle } from '@leasehold/sdk/testing';
 
 /** A coordinator on a memory store whose commits a test can hold up and fail, under a clock that stands still. */
 export class World {
-  readonly clock: FakeClock = new FakeClock();
+  /** Of the server process that runs now. */
+  clock: FakeClock = new FakeClock();
   readonly disk: MemoryDisk = new MemoryDisk();
   readonly failures: Error[] = [];
   store!: GatedStore;
@@ -30,13 +31,15 @@ export class World {
 
   /** Starts a server on the disk; one that runs is killed, with whatever it has in flight. */
   async startServer(options: Partial<CoordinatorOptions> = {}): Promise<void> {
+    const clock = this.clock.process();
     this.clock.kill();
+    this.clock = clock;
     (this.store as GatedStore | undefined)?.kill();
-    this.store = new GatedStore(new MemoryStore({ wallMs: () => this.clock.wallMs(), disk: this.disk }));
+    this.store = new GatedStore(new MemoryStore({ wallMs: () => clock.wallMs(), disk: this.disk }));
     let uid = 0;
     this.coordinator = await startCoordinator({
       store: this.store,
-      clock: this.clock,
+      clock,
       limits: defaultLimits,
       newUid: () => `uid-${++uid}`,
       onFailure: (error) => this.failures.push(error),

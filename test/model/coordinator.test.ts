@@ -8,8 +8,8 @@ import {
   type CommittedChange,
   type WatchMessage,
 } from '@leasehold/core';
+import { settle } from '@leasehold/sdk/testing';
 import { acquire, Client, lease, release, remove, renew, revoke, update, World } from '../core/world.js';
-import { settle } from '../support/fake-clock.js';
 
 /**
  * Holders, a coordinator and a store that fails, in one process and in virtual time, driven by random steps. After each step:

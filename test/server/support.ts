@@ -25,9 +25,10 @@ export interface TestServer {
   readonly newClient: () => LeaseServiceClient;
 }
 
-/** A server on a free port with a store in memory, and a client of it. Both end with the test. */
+/** A server on a free port with a store in memory, and a client of it. Both end with the test. Its own lease is for flags to turn on. */
 export async function startTestServer(flags: readonly string[] = [], parts: ServerParts = {}): Promise<TestServer> {
-  const request = parseOptions(['--listen', '127.0.0.1:0', '--store', 'memory:', ...flags], {});
+  const environment = { LEASEHOLD_IDENTITY_LEASE: 'off' };
+  const request = parseOptions(['--listen', '127.0.0.1:0', '--store', 'memory:', ...flags], environment);
   if (request.kind !== 'serve') {
     throw new Error('asked for help');
   }

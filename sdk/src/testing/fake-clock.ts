@@ -4,7 +4,7 @@ import { TimerHeap, type Timer } from './timer-heap.js';
 
 /** How the clock of a process differs from the one it is made from. */
 export interface ProcessOptions {
-  /** How much of its time passes in one unit of true time: 1.01 runs fast by one per cent. Default: 1. */
+  /** How much of its time passes in one unit of true time: 1.01 runs fast by one per cent. Default: that of the clock it is made from. */
   readonly rate?: number;
   /** How far its wall clock is ahead at first, in milliseconds. Default: 0. */
   readonly offsetMs?: number;
@@ -26,15 +26,17 @@ export class FakeClock implements Clock, CoreClock {
   /** What arrived while the process was paused. */
   #late: (() => void)[] = [];
   #state: 'running' | 'paused' | 'killed' = 'running';
-  /** The monotonic clock at the true instant 0, as if its rate had been the same all along. */
+  /** The monotonic clock at the true instant 0, as if it had run all along. */
   #zeroMs: number;
-  /** Never goes back, whatever the rounding. */
+  /** It never goes back, whatever the rounding. */
   #floorMs = -Infinity;
-  /** How long the monotonic clock has stood still, by this clock's rate. */
+  /** How far boot time is ahead of it. */
   #suspendedMs: number;
+  /** The true instant at which it was stopped. */
+  #stoppedAtMs: number | undefined;
   #wallOffsetMs: number;
 
-  /** The first clock of a test; `process` makes the others. Its jitter is 0 unless told otherwise. */
+  /** The first clock of a test, of rate 1 and without jitter unless told otherwise; `process` makes the others. */
   constructor({ rate = 1, offsetMs = 0, random = (): number => 0 }: ProcessOptions = {}, beside?: FakeClock) {
     this.#rate = rate;
     this.#random = random;
@@ -47,11 +49,11 @@ export class FakeClock implements Clock, CoreClock {
   }
 
   monotonicMs(): number {
-    return Math.max(this.#zeroMs + this.#time.nowMs * this.#rate, this.#floorMs);
+    return Math.max(this.#zeroMs + (this.#stoppedAtMs ?? this.#time.nowMs) * this.#rate, this.#floorMs);
   }
 
   bootMs(): number {
-    return this.monotonicMs() + this.#suspendedMs;
+    return this.monotonicMs() + this.#suspendedMs + this.#stoppedForMs();
   }
 
   wallMs(): number {
@@ -93,7 +95,7 @@ export class FakeClock implements Clock, CoreClock {
 
   /** The clock of another process, which shares the true time of this one. */
   process(options: ProcessOptions = {}): FakeClock {
-    return new FakeClock({ random: this.#random, ...options }, this);
+    return new FakeClock({ rate: this.#rate, random: this.#random, ...options }, this);
   }
 
   /**
@@ -103,11 +105,17 @@ export class FakeClock implements Clock, CoreClock {
   async advance(ms: number): Promise<void> {
     const endMs = this.#time.nowMs + ms;
     await settle();
-    for (let clock = this.#nextUntil(endMs); clock !== undefined; clock = this.#nextUntil(endMs)) {
-      clock.#runNext();
-      await settle();
-    }
-    this.#time.nowMs = Math.max(this.#time.nowMs, endMs);
+    while (await this.#stepUntil(endMs));
+  }
+
+  /**
+   * Lets true time pass until the next timer of any process, runs it and everything that follows from it.
+   *
+   * @returns whether there was one within so much time; otherwise that has passed.
+   */
+  async step(withinMs: number): Promise<boolean> {
+    await settle();
+    return this.#stepUntil(this.#time.nowMs + withinMs);
   }
 
   /** Stops this process, as SIGSTOP does: its clocks go on, but its timers and whatever reaches it wait for `resume`. */
@@ -115,28 +123,32 @@ export class FakeClock implements Clock, CoreClock {
     if (this.#state === 'running') this.#state = 'paused';
   }
 
-  /** Lets a paused process go on. What arrived meanwhile comes first, then the timers that are late. */
-  async resume(): Promise<void> {
+  /** Suspends the machine of this process: as `pause`, and the monotonic clock stands still, but not boot time and the wall clock. */
+  suspend(): void {
+    this.pause();
+    if (this.#state === 'paused') this.#stoppedAtMs ??= this.#time.nowMs;
+  }
+
+  /**
+   * Lets a paused or suspended process go on. What reached it meanwhile arrives now, before anything that takes a turn; timers that
+   * are late run when time is next moved, be it by `advance(0)`.
+   */
+  resume(): void {
     if (this.#state !== 'paused') return;
+    const stoppedForMs = this.#stoppedForMs();
+    this.#zeroMs -= stoppedForMs;
+    this.#suspendedMs += stoppedForMs;
+    this.#stoppedAtMs = undefined;
     this.#state = 'running';
     for (const action of this.#late.splice(0)) this.soon(action);
-    await this.advance(0);
   }
 
   /** Pauses this process for so much true time, while others run. */
   async stall(ms: number): Promise<void> {
     this.pause();
     await this.advance(ms);
-    await this.resume();
-  }
-
-  /** Suspends the machine of this process for so much true time: boot time and wall clock go on, the monotonic clock stands still. */
-  async suspend(ms: number): Promise<void> {
-    this.pause();
-    await this.advance(ms);
-    this.#zeroMs -= ms * this.#rate;
-    this.#suspendedMs += ms * this.#rate;
-    await this.resume();
+    this.resume();
+    await this.advance(0);
   }
 
   /** Ends this process for good, as SIGKILL does: no timer of it runs any more, and nothing reaches it. */
@@ -152,6 +164,17 @@ export class FakeClock implements Clock, CoreClock {
     this.#wallOffsetMs += ms;
   }
 
+  async #stepUntil(endMs: number): Promise<boolean> {
+    const clock = this.#nextUntil(endMs);
+    if (clock === undefined) {
+      this.#time.nowMs = Math.max(this.#time.nowMs, endMs);
+      return false;
+    }
+    clock.#runNext();
+    await settle();
+    return true;
+  }
+
   /** The clock whose timer is the next one, if that is due by then. */
   #nextUntil(endMs: number): FakeClock | undefined {
     let first: FakeClock | undefined;
@@ -164,6 +187,11 @@ export class FakeClock implements Clock, CoreClock {
       }
     }
     return first;
+  }
+
+  /** For how long the monotonic clock stands still by now. */
+  #stoppedForMs(): number {
+    return this.#stoppedAtMs === undefined ? 0 : (this.#time.nowMs - this.#stoppedAtMs) * this.#rate;
   }
 
   /** The true instant of the next timer. */

@@ -12,7 +12,7 @@ import {
 import type * as plain from '../transport/transport.js';
 import type { Lease, Renewed, Validity } from '../types.js';
 import { toBusy, toEvent, toLease, toTimeLeft, toTypedError } from './convert.js';
-import { HeartbeatEnd } from './heartbeat-end.js';
+import { HeartbeatEnd, type HeartbeatOut } from './heartbeat-end.js';
 
 /** The server's end: takes requests in the SDK's words to the coordinator, as the gRPC server does with messages. */
 export class Front {
@@ -150,12 +150,6 @@ export class Front {
 export interface WatchOut {
   onMessage(message: plain.WatchMessage): void;
   onEnd(error: Error): void;
-}
-
-/** Where the server's end of a heartbeat stream writes to. */
-export interface HeartbeatOut {
-  onAnswer(answer: plain.HeartbeatAnswer): void;
-  onEnd(error: unknown): void;
 }
 
 /** A part of a millisecond rounds up, as on the wire. */

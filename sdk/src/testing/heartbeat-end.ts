@@ -8,7 +8,12 @@ import {
 } from '@leasehold/core';
 import type * as plain from '../transport/transport.js';
 import { toTimeLeft, toTypedError } from './convert.js';
-import type { HeartbeatOut } from './front.js';
+
+/** Where the server's end of a heartbeat stream writes to. */
+export interface HeartbeatOut {
+  onAnswer(answer: plain.HeartbeatAnswer): void;
+  onEnd(error: unknown): void;
+}
 
 /** What waits to be told. */
 interface Untold {

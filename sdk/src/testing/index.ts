@@ -2,3 +2,4 @@
 export { FakeClock, type ProcessOptions, settle } from './fake-clock.js';
 export { TestLink } from './link.js';
 export { type TestClientOptions, type TestPlace, TestServer, type TestServerOptions } from './test-server.js';
+export type { Network, Wire, WireEnd } from './wire.js';

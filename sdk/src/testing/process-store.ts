@@ -19,13 +19,12 @@ export class ProcessStore implements Store {
   takeNote: Store['takeNote'] = () => this.#store.takeNote();
   close: Store['close'] = () => this.#store.close();
 
-  async commit(changes: readonly Change[]): Promise<readonly CommittedChange[]> {
-    if (this.#killed) return never();
-    const committed = await this.#store.commit(changes);
-    return this.#killed ? never() : committed;
+  commit(changes: readonly Change[]): Promise<readonly CommittedChange[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#killed) return;
+      this.#store.commit(changes).then((committed) => {
+        if (!this.#killed) resolve(committed);
+      }, reject);
+    });
   }
-}
-
-function never(): Promise<never> {
-  return new Promise(() => undefined);
 }

@@ -8,6 +8,7 @@ import { Front } from './front.js';
 import { TestLink } from './link.js';
 import { ProcessStore } from './process-store.js';
 import { InProcessTransport } from './transport.js';
+import type { Network } from './wire.js';
 
 /** Options of `TestServer.start`. */
 export interface TestServerOptions {
@@ -20,7 +21,7 @@ export interface TestPlace {
   /** Time in the client's process, made by `FakeClock.process` to pause or kill it or to let its clocks differ. Default: the server's. */
   readonly clock?: FakeClock | undefined;
   /** The network between the client and the server. Default: one that nothing disturbs. */
-  readonly link?: TestLink | undefined;
+  readonly link?: Network | undefined;
 }
 
 /** Options of `TestServer.client`. */
@@ -45,7 +46,7 @@ export class TestServer {
   readonly clock: FakeClock;
   readonly #disk = new MemoryDisk();
   readonly #clients = new Set<Client>();
-  readonly #links = new Set<TestLink>();
+  readonly #links = new Set<Network>();
   #running: Running | undefined;
 
   private constructor(clock: FakeClock) {
@@ -82,16 +83,19 @@ export class TestServer {
   /** Shuts the server down in order, as SIGTERM does. The leases stay, for `restart`. */
   async stop(): Promise<void> {
     const running = this.#running;
-    this.#running = undefined;
-    await running?.front.drain(new LeaseError('DRAINING', 'Server is draining: try another one, or again in a moment'));
-    this.#end(running);
+    const front = running?.front;
+    if (running === undefined || front === undefined) return;
+    running.front = undefined;
+    await front.drain(new LeaseError('DRAINING', 'Server is draining: try another one, or again in a moment'));
+    if (this.#running === running) this.crash();
   }
 
   /** Ends the server at once, as SIGKILL does: what it knew from memory is gone, what was committed stays, for `restart`. */
   crash(): void {
-    const running = this.#running;
+    this.#running?.process.kill();
+    this.#running?.store.kill();
     this.#running = undefined;
-    this.#end(running);
+    for (const link of this.#links) link.reset();
   }
 
   /** Starts the server again on what was committed; one that runs crashes first. */
@@ -99,6 +103,8 @@ export class TestServer {
     this.crash();
     const process = this.clock.process();
     const store = new ProcessStore(new MemoryStore({ wallMs: () => process.wallMs(), disk: this.#disk }));
+    const running: Running = { process, store, front: undefined };
+    this.#running = running;
     const coordinator = await startCoordinator({
       store,
       clock: process,
@@ -108,28 +114,28 @@ export class TestServer {
         throw error;
       },
     });
-    this.#running = { process, store, front: new Front(coordinator, process) };
+    running.front = new Front(coordinator, process);
   }
 
-  /** Pauses the server's process, as SIGSTOP does. */
+  /** Pauses the server's process, as SIGSTOP does: everything that reaches it waits. */
   pause(): void {
     this.#running?.process.pause();
   }
 
   /** Lets it go on. */
-  async resume(): Promise<void> {
-    await this.#running?.process.resume();
+  resume(): void {
+    this.#running?.process.resume();
   }
 
   /** Closes all clients and ends the server, letting as much time pass as that takes. Idempotent. */
   async close(): Promise<void> {
-    let closed = false;
-    void Promise.allSettled([...this.#clients].map((client) => client.close())).then(() => {
-      closed = true;
-    });
+    const open = new Set(this.#clients);
+    for (const client of open) {
+      void client.close().finally(() => open.delete(client));
+    }
     await this.clock.advance(0);
     // One whose process is paused or killed never gets there.
-    for (let seconds = 0; seconds < closeSecondsMax && !closed; seconds += 1) await this.clock.advance(1_000);
+    for (let seconds = 0; seconds < closeSecondsMax && open.size > 0; seconds += 1) await this.clock.advance(1_000);
     this.crash();
   }
 
@@ -137,19 +143,14 @@ export class TestServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  #end(running: Running | undefined): void {
-    running?.process.kill();
-    running?.store.kill();
-    for (const link of this.#links) link.reset();
-  }
 }
 
 /** A server process. */
 interface Running {
   readonly process: FakeClock;
   readonly store: ProcessStore;
-  readonly front: Front;
+  /** `undefined` while it starts, and once it drains. */
+  front: Front | undefined;
 }
 
 const closeSecondsMax = 120;

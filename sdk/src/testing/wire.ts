@@ -1,12 +1,16 @@
 import type { Clock } from '../clock.js';
 
-/** Makes connections between a client and the server. */
+/** The network between clients and the server. `TestLink` is the ordinary one; a test may bring another. */
 export interface Network {
+  /** Makes a connection. */
   connect(client: WireEnd, server: WireEnd): Wire;
+  /** Breaks every connection, as when the server is gone. */
+  reset(): void;
 }
 
 /** One end of a connection. */
 export interface WireEnd {
+  /** Time at this end. */
   readonly clock: Pick<Clock, 'after'>;
   /** This end learns that the connection is over. Whether and when the other end does is another matter. */
   broken(): void;

@@ -1,4 +1,4 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import { type CallOptions, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type {
   HeartbeatAttached as WireAttached,
   HeartbeatResponse,
@@ -10,8 +10,8 @@ import { fromServiceError, fromStatus } from './status.js';
 import type { HeartbeatAnswer, HeartbeatAttached, HeartbeatSink, HeartbeatStream } from './transport.js';
 
 /** Opens the Heartbeat stream of a client, which ends with it. */
-export function openHeartbeat(client: LeaseServiceClient, sink: HeartbeatSink): HeartbeatStream {
-  const stream = client.heartbeat();
+export function openHeartbeat(client: LeaseServiceClient, options: CallOptions, sink: HeartbeatSink): HeartbeatStream {
+  const stream = client.heartbeat(new Metadata(), options);
   let over = false;
 
   const finish = (): boolean => {

@@ -1,12 +1,15 @@
-import { type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type CallCredentials, type ClientUnaryCall, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { LeaseServiceClient, RenewResponse, WatchResponse } from '@leasehold/proto/leasehold/v1/lease_service';
 import { abortReason, type Clock } from '../clock.js';
-import { ClientClosedError, UnavailableError } from '../errors.js';
+import { ClientClosedError, type LeaseholdError, UnavailableError } from '../errors.js';
 import type { Lease, Renewed, Validity } from '../types.js';
-import { Connections, streamOptions } from './connections.js';
+import { Connections, type Place, streamOptions } from './connections.js';
 import { toBusy, toDuration, toEvent, toLease, toMs, toOptionalDuration, toOptionalMs, unexpected } from './convert.js';
+import { checkEndpoints } from './endpoints.js';
 import { openHeartbeat } from './grpc-heartbeat.js';
 import { fromServiceError, fromStatus } from './status.js';
+import { channelSecurity, type TlsOptions } from './tls.js';
+import { bearer, checkToken, type Token } from './token.js';
 import type * as plain from './transport.js';
 
 /** Unary calls as the generated client has them. */
@@ -15,9 +18,22 @@ type Unary<Request, Response> = (
 ) => (
   request: Request,
   metadata: Metadata,
-  options: { deadline: number },
+  options: { deadline: number } & Authorization,
   callback: (error: ServiceError | null, response: Response) => void,
 ) => ClientUnaryCall;
+
+/** What a server needs to know of who calls: nothing, where no token was given. */
+interface Authorization {
+  readonly credentials?: CallCredentials;
+}
+
+/** Which servers to speak to, and how. */
+export interface GrpcOptions {
+  readonly endpoints: readonly string[];
+  readonly tls: boolean | TlsOptions | undefined;
+  readonly token: Token | undefined;
+  readonly clock: Clock;
+}
 
 /** The transport over gRPC: heartbeats, waits and watches, and everything else have connections of their own. */
 export class GrpcTransport implements plain.Transport {
@@ -25,15 +41,20 @@ export class GrpcTransport implements plain.Transport {
   readonly #calls: Connections;
   readonly #waits: Connections;
   readonly #heartbeats: Connections;
+  readonly #token: Token | undefined;
   /** What cancels each thing under way. */
   readonly #underWay = new Set<() => void>();
   #closed = false;
 
-  constructor(endpoints: readonly string[], clock: Clock) {
+  /** @throws {InvalidError} an option breaks a rule. */
+  constructor({ endpoints, tls, token, clock }: GrpcOptions) {
+    const plan = { endpoints: checkEndpoints(endpoints), security: channelSecurity(tls), clock };
+    if (token !== undefined) checkToken(token, endpoints, tls !== undefined && tls !== false);
     this.#clock = clock;
-    this.#calls = new Connections(endpoints, {}, clock);
-    this.#waits = new Connections(endpoints, streamOptions, clock);
-    this.#heartbeats = new Connections(endpoints, streamOptions, clock);
+    this.#token = token;
+    this.#calls = new Connections(plan, {});
+    this.#waits = new Connections(plan, streamOptions);
+    this.#heartbeats = new Connections(plan, streamOptions);
   }
 
   get canMove(): boolean {
@@ -41,7 +62,7 @@ export class GrpcTransport implements plain.Transport {
   }
 
   async ready(call: plain.Call): Promise<void> {
-    await this.#calls.client(call);
+    (await this.#calls.place(call)).leave(false);
   }
 
   async acquire(request: plain.AcquireRequest, call: plain.Call): Promise<plain.AcquireAnswer> {
@@ -143,9 +164,13 @@ export class GrpcTransport implements plain.Transport {
   }
 
   async *watch(request: plain.WatchRequest, signal: AbortSignal): AsyncIterable<plain.WatchMessage> {
-    const client = await this.#waits.client({ timeoutMs: Infinity, signal });
-    this.#goOn(signal);
-    const stream = client.watch(request);
+    const place = await this.#place(this.#waits, { timeoutMs: Infinity, signal });
+    let refusal: LeaseholdError | undefined;
+    const authorization = this.#authorization((error) => {
+      refusal = error;
+    });
+    const stream = place.client.watch(request, new Metadata(), authorization);
+    let over = false;
     const cancel = (): void => {
       stream.cancel();
     };
@@ -158,6 +183,7 @@ export class GrpcTransport implements plain.Transport {
         const { events, revision } = message as WatchResponse;
         yield { events: events.map(toEvent), revision };
       }
+      over = true;
       throw new UnavailableError({
         code: 'UNAVAILABLE',
         reason: 'STREAM_ENDED',
@@ -165,8 +191,10 @@ export class GrpcTransport implements plain.Transport {
         retryable: true,
       });
     } catch (error) {
-      throw this.#failure(error, client, this.#waits, signal);
+      over ||= isServiceError(error) && !isCancelled(error);
+      throw refusal ?? this.#failure(error, place, signal);
     } finally {
+      place.leave(!over);
       this.#underWay.delete(cancel);
       signal.removeEventListener('abort', cancel);
       // Leaving the iteration early has destroyed the stream; the call goes on until it is cancelled.
@@ -180,13 +208,17 @@ export class GrpcTransport implements plain.Transport {
     const leave = (): void => {
       if (this.#underWay.delete(close)) this.#heartbeats.skip();
     };
-    const stream = openHeartbeat(client, {
+    let refusal: LeaseholdError | undefined;
+    const authorization = this.#authorization((error) => {
+      refusal = error;
+    });
+    const stream = openHeartbeat(client, authorization, {
       onAnswer: (answer) => {
         sink.onAnswer(answer);
       },
       onEnd: (error) => {
         leave();
-        sink.onEnd(error);
+        sink.onEnd(refusal ?? error);
       },
     });
     const close = (): void => {
@@ -216,21 +248,40 @@ export class GrpcTransport implements plain.Transport {
     connections: Connections = this.#calls,
   ): Promise<Response> {
     const deadline = this.#clock.wallMs() + call.timeoutMs;
-    const client = await connections.client(call);
-    this.#goOn(call.signal);
+    const place = await this.#place(connections, call);
+    let refusal: LeaseholdError | undefined;
+    const authorization = this.#authorization((error) => {
+      refusal = error;
+    });
     return new Promise((resolve, reject) => {
       const cancel = (): void => {
         pending.cancel();
       };
-      const pending = pick(client)(request, new Metadata(), { deadline }, (error, response) => {
+      const pending = pick(place.client)(request, new Metadata(), { deadline, ...authorization }, (error, response) => {
         this.#underWay.delete(cancel);
         call.signal?.removeEventListener('abort', cancel);
+        place.leave(isCancelled(error));
         if (error === null) resolve(response);
-        else reject(this.#failure(error, client, connections, call.signal));
+        else reject(refusal ?? this.#failure(error, place, call.signal));
       });
       this.#underWay.add(cancel);
       call.signal?.addEventListener('abort', cancel, { once: true });
     });
+  }
+
+  async #place(connections: Connections, call: plain.Call): Promise<Place> {
+    const place = await connections.place(call);
+    try {
+      this.#goOn(call.signal);
+      return place;
+    } catch (error) {
+      place.leave(false);
+      throw error;
+    }
+  }
+
+  #authorization(onFailure: (error: LeaseholdError) => void): Authorization {
+    return this.#token === undefined ? {} : { credentials: bearer(this.#token, onFailure) };
   }
 
   /** Nobody hears an abort that came before the call was made. */
@@ -239,17 +290,22 @@ export class GrpcTransport implements plain.Transport {
     if (this.#closed) throw new ClientClosedError();
   }
 
-  #failure(error: unknown, client: LeaseServiceClient, connections: Connections, signal: AbortSignal | undefined): Error {
+  #failure(error: unknown, place: Place, signal: AbortSignal | undefined): Error {
     if (signal?.aborted === true) return abortReason(signal);
     if (this.#closed) return new ClientClosedError();
     const typed = isServiceError(error) ? fromServiceError(error) : error;
-    if (typed instanceof UnavailableError) connections.moveOn(client);
+    if (typed instanceof UnavailableError) place.moveOn();
     return typed instanceof Error ? typed : new Error('Call failed', { cause: error });
   }
 }
 
 function ignore(): void {
   // Somebody else has dealt with it.
+}
+
+/** Whether a call may have been ended at this end, which the server is told. */
+function isCancelled(error: ServiceError | null): boolean {
+  return error?.code === status.CANCELLED || error?.code === status.DEADLINE_EXCEEDED;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -16,10 +16,10 @@ export interface Beaten {
   readonly identity: RenewRequest;
   /** How often to beat, in milliseconds. Leases of one interval share their messages. */
   readonly intervalMs: number;
-  /** A beat is due: the lease looks at its clocks, and may stop its heartbeat. */
-  beforeBeat(): void;
-  /** A renewal was acknowledged. `sentAt` was read before it was sent. */
-  onAcknowledged(sentAt: Instant, durationMs: number): void;
+  /** A beat is due: the lease looks at the clocks, and may stop its heartbeat. `now`: one reading for all that beat together. */
+  beforeBeat(now: Instant): void;
+  /** A renewal was acknowledged. `sentAt` was read before it was sent, `now` when the answer came, once for all that it is about. */
+  onAcknowledged(sentAt: Instant, durationMs: number, now: Instant): void;
   /** The server pushed a loss, or announced one. */
   onLoss(loss: HeartbeatLoss): void;
   /** The server does not attach the lease, for good. */
@@ -40,7 +40,7 @@ export interface ConnectionOwner {
 interface Sent {
   readonly sequence: number;
   readonly sentAt: Instant;
-  readonly beaten: readonly Beaten[];
+  readonly beaten: readonly Attached[];
 }
 
 /** Attaches of one message that wait for their answers. */
@@ -95,12 +95,14 @@ export class HeartbeatConnection {
 
   /** Beats leases, and attaches those that are not attached; that renews them as well. */
   beat(leases: readonly Beaten[]): void {
-    const attached = leases.filter((lease) => this.#attached.has(lease));
-    if (attached.length > 0) {
-      const handles = attached.map((lease) => this.#attached.get(lease)?.handle ?? 0);
-      this.#send({ handles, attach: [], detach: [] }, attached);
+    const attached: Attached[] = [];
+    const missing: Beaten[] = [];
+    for (const lease of leases) {
+      const known = this.#attached.get(lease);
+      if (known !== undefined) attached.push(known);
+      else if (!this.#notNow.has(lease)) missing.push(lease);
     }
-    const missing = leases.filter((lease) => !this.#attached.has(lease) && !this.#notNow.has(lease));
+    if (attached.length > 0) this.#send({ handles: attached.map(({ handle }) => handle), attach: [], detach: [] }, attached);
     for (let from = 0; from < missing.length; from += attachesPerMessage) {
       this.#attach(missing.slice(from, from + attachesPerMessage));
     }
@@ -124,7 +126,7 @@ export class HeartbeatConnection {
     this.#asked.set(sequence, { sentAt, leases, open: leases.length });
   }
 
-  #send(message: Omit<HeartbeatMessage, 'sequence'>, beaten: readonly Beaten[]): Sent {
+  #send(message: Omit<HeartbeatMessage, 'sequence'>, beaten: readonly Attached[]): Sent {
     this.#sequence += 1;
     // The clocks are read before the message leaves: whatever comes after this instant is the server's to count.
     const sent = { sequence: this.#sequence, sentAt: instantOf(this.#clock), beaten };
@@ -137,7 +139,8 @@ export class HeartbeatConnection {
   #take(answer: HeartbeatAnswer): void {
     if (this.#over) return;
     this.answered = true;
-    for (const attached of answer.attached) this.#takeAttached(attached);
+    const now = instantOf(this.#clock);
+    for (const attached of answer.attached) this.#takeAttached(attached, now);
     for (const { handle, durationMs } of answer.durations) {
       const attached = this.#byHandle.get(handle);
       if (attached !== undefined) attached.durationMs = durationMs;
@@ -145,11 +148,11 @@ export class HeartbeatConnection {
     for (const loss of answer.lost) this.#takeLoss(loss);
     const inVain = new Set(answer.excepted.map(({ handle }) => handle));
     for (const { handle, refusal } of answer.excepted) this.#takeRefusal(handle, refusal);
-    this.#takeAcknowledged(answer.acknowledged, inVain);
+    this.#takeAcknowledged(answer.acknowledged, inVain, now);
     if (answer.draining) this.#owner.onDraining();
   }
 
-  #takeAttached({ sequence, index, outcome }: HeartbeatAttached): void {
+  #takeAttached({ sequence, index, outcome }: HeartbeatAttached, now: Instant): void {
     const asked = this.#asked.get(sequence);
     const lease = asked?.leases[index];
     if (asked === undefined || lease === undefined) return;
@@ -174,7 +177,7 @@ export class HeartbeatConnection {
     this.#byHandle.set(handle, attached);
     const loss = this.#earlyLosses.get(handle);
     this.#earlyLosses.delete(handle);
-    if (loss === undefined) lease.onAcknowledged(asked.sentAt, Math.min(durationMs, remainingMs));
+    if (loss === undefined) lease.onAcknowledged(asked.sentAt, Math.min(durationMs, remainingMs), now);
     else this.#takeLoss(loss);
   }
 
@@ -199,16 +202,13 @@ export class HeartbeatConnection {
     if (refusal === 'MOVED') this.#notNow.add(attached.lease);
   }
 
-  #takeAcknowledged(sequence: number, inVain: ReadonlySet<number>): void {
-    const newest = new Map<Beaten, Instant>();
-    for (const sent of this.#sent) {
-      if (sent.sequence > sequence) break;
-      for (const lease of sent.beaten) newest.set(lease, sent.sentAt);
-    }
-    this.#sent = this.#sent.filter((sent) => sent.sequence > sequence);
-    for (const [lease, sentAt] of newest) {
-      const attached = this.#attached.get(lease);
-      if (attached !== undefined && !inVain.has(attached.handle)) lease.onAcknowledged(sentAt, attached.durationMs);
+  #takeAcknowledged(sequence: number, inVain: ReadonlySet<number>, now: Instant): void {
+    const pending = this.#sent.findIndex((sent) => sent.sequence > sequence);
+    const acknowledged = this.#sent.splice(0, pending === -1 ? this.#sent.length : pending);
+    for (const { beaten, sentAt } of acknowledged) {
+      for (const { lease, handle, durationMs } of beaten) {
+        if (!inVain.has(handle) && this.#byHandle.has(handle)) lease.onAcknowledged(sentAt, durationMs, now);
+      }
     }
     if (this.#sent.length === 0) this.#stopWatching();
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, instantOf } from '../clock.js';
 import { backoffMs } from '../retry.js';
 import { type Beaten, HeartbeatConnection } from './heartbeat-connection.js';
 import type { Transport } from './transport.js';
@@ -97,7 +97,8 @@ export class HeartbeatMux {
       const rhythm = this.#rhythms.get(intervalMs);
       if (rhythm === undefined) return;
       rhythm.cancel = this.#schedule(intervalMs);
-      for (const lease of [...rhythm.leases]) lease.beforeBeat();
+      const now = instantOf(this.#clock);
+      for (const lease of [...rhythm.leases]) lease.beforeBeat(now);
       this.#beat([...rhythm.leases]);
     });
   }

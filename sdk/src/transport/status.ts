@@ -24,24 +24,36 @@ import { toOptionalMs } from './convert.js';
 export function fromServiceError(error: ServiceError): LeaseholdError {
   const packed = error.metadata.get('grpc-status-details-bin').at(-1);
   const details = packed instanceof Buffer ? decodeStatus(packed) : undefined;
-  return typedError(error.code, error.details, details?.details ?? [], error);
+  return typedError({ code: nameOf(error.code), message: error.details, ...readDetails(details?.details ?? []) }, error);
 }
 
 /** The status of one part of an answer (a renewal in a batch, an attach) as a typed error. */
 export function fromStatus(answer: Status): LeaseholdError {
-  return typedError(answer.code, answer.message, answer.details);
+  return typedError({ code: nameOf(answer.code), message: answer.message, ...readDetails(answer.details) });
+}
+
+/** What a server says of a failure. Without a reason, the status alone decides. */
+export interface Failure {
+  /** The status, as a word. */
+  readonly code: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly data: ErrorData;
+}
+
+/** A failure as a typed error, however it was told. */
+export function typedError({ code, reason, message, data }: Failure, cause?: unknown): LeaseholdError {
+  const what = { code, reason: reason === '' ? code : reason, message: `${code}: ${message}`, data };
+  const options = cause === undefined ? {} : { cause };
+  // A server that is killed resets its streams, which grpc-js reports as INTERNAL: nothing but an outage.
+  const reset = code === 'INTERNAL' && reason === '' && message.includes('RST_STREAM');
+  return (byReason[reason] ?? (reset ? unavailable : byCode[code]) ?? other)(what, options);
 }
 
 type Details = Status['details'];
 
-function typedError(code: number, message: string, details: Details, cause?: ServiceError): LeaseholdError {
-  const { reason, data } = readDetails(details);
-  const codeName = status[code] ?? 'UNKNOWN';
-  const what = { code: codeName, reason: reason === '' ? codeName : reason, message: `${codeName}: ${message}`, data };
-  const options = cause === undefined ? {} : { cause };
-  // A server that is killed resets its streams, which grpc-js reports as INTERNAL: nothing but an outage.
-  const reset = codeName === 'INTERNAL' && reason === '' && message.includes('RST_STREAM');
-  return (byReason[reason] ?? (reset ? unavailable : byCode[code]) ?? other)(what, options);
+function nameOf(code: number): string {
+  return status[code] ?? 'UNKNOWN';
 }
 
 type Make = (what: ErrorInit, options: ErrorOptions) => LeaseholdError;
@@ -59,20 +71,20 @@ const byReason: Readonly<Partial<Record<string, Make>>> = {
   STALE_VERSION: (what, options) => new ConflictError(what, options),
 };
 
-const byCode: Readonly<Partial<Record<number, Make>>> = {
-  [status.INVALID_ARGUMENT]: (what, options) => new InvalidError(what, options),
-  [status.NOT_FOUND]: (what, options) => new LeaseNotFoundError(what, options),
-  [status.OUT_OF_RANGE]: (what, options) => new WatchExpiredError(what, options),
-  [status.ALREADY_EXISTS]: refused,
-  [status.FAILED_PRECONDITION]: refused,
-  [status.ABORTED]: refused,
-  [status.PERMISSION_DENIED]: refused,
-  [status.UNAUTHENTICATED]: refused,
+const byCode: Readonly<Partial<Record<string, Make>>> = {
+  INVALID_ARGUMENT: (what, options) => new InvalidError(what, options),
+  NOT_FOUND: (what, options) => new LeaseNotFoundError(what, options),
+  OUT_OF_RANGE: (what, options) => new WatchExpiredError(what, options),
+  ALREADY_EXISTS: refused,
+  FAILED_PRECONDITION: refused,
+  ABORTED: refused,
+  PERMISSION_DENIED: refused,
+  UNAUTHENTICATED: refused,
   // A limit may have room again later; whether to go on asking is the caller's decision.
-  [status.RESOURCE_EXHAUSTED]: refused,
-  [status.UNAVAILABLE]: unavailable,
-  [status.DEADLINE_EXCEEDED]: unavailable,
-  [status.CANCELLED]: unavailable,
+  RESOURCE_EXHAUSTED: refused,
+  UNAVAILABLE: unavailable,
+  DEADLINE_EXCEEDED: unavailable,
+  CANCELLED: unavailable,
 };
 
 function readDetails(details: Details): { reason: string; data: ErrorData } {

@@ -17,6 +17,8 @@ export interface GrpcServerOptions extends HandlerContext {
   readonly health: Health;
   /** A host name or an IP address without brackets; port 0: any free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** How connections are encrypted; `undefined`: not at all. */
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa: Buffer | undefined } | undefined;
   /** Largest message taken, in bytes. */
   readonly messageBytesMax: number;
   /** Calls and streams under way on one connection. */
@@ -52,7 +54,7 @@ export class GrpcServer {
     const { host, port } = this.#context.listen;
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      this.#server.bindAsync(address, credentialsOf(this.#context.tls), (error, bound) => {
         if (error === null) {
           resolve(bound);
         } else {
@@ -141,6 +143,14 @@ const service: ServiceDefinition = {
     responseSerialize: (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
   },
 };
+
+function credentialsOf(tls: GrpcServerOptions['tls']): ServerCredentials {
+  if (tls === undefined) {
+    return ServerCredentials.createInsecure();
+  }
+  const pair = { cert_chain: tls.cert, private_key: tls.key };
+  return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
+}
 
 function channelOptions(options: GrpcServerOptions): ChannelOptions {
   return {

@@ -5,6 +5,9 @@ import {
   formatDuration,
   listenAddress,
   logLevel,
+  onOff,
+  optionalFile,
+  optionalName,
   storeLocation,
   type ListenAddress,
   type LogLevel,
@@ -16,6 +19,11 @@ import {
 export interface ServerOptions {
   readonly listen: ListenAddress;
   readonly store: StoreLocation;
+  /** The server's certificate and those that lead up to who signed it, in PEM; `undefined`: connections are not encrypted. */
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  /** Who signs the certificates that clients have to show; `undefined`: they show none. */
+  readonly tlsClientCa: string | undefined;
   /** At most one checkpoint for each lease and interval; 0: none. */
   readonly renewalCheckpoint: number;
   /** How many changes watches can resume across. */
@@ -47,6 +55,14 @@ export interface ServerOptions {
   readonly keepalive: number;
   /** How long it may take to answer before it is cut. */
   readonly keepaliveTimeout: number;
+  /** Whether the server publishes a lease of its own. */
+  readonly identityLease: boolean;
+  /** Tells the servers of one host apart; `undefined`: the listen address does, as it was asked for. */
+  readonly identityInstance: string | undefined;
+  readonly identityDuration: number;
+  readonly identityRenewal: number;
+  /** How long the lease of a server that is gone is kept once it has expired. */
+  readonly identityKeep: number;
 }
 
 /** One option: as `--flag VALUE` and as an environment variable. */
@@ -62,6 +78,9 @@ export interface OptionDefinition<T> {
 export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinition<ServerOptions[K]> } = {
   listen: define('listen', listenAddress, '127.0.0.1:7400', 'address to serve gRPC on; port 0: any free one'),
   store: define('store', storeLocation, 'sqlite:./data/leasehold.db', 'where leases are kept; memory: is gone with the process'),
+  tlsCert: define('tls-cert', optionalFile, 'none', 'certificate of the server, PEM; none: connections are not encrypted'),
+  tlsKey: define('tls-key', optionalFile, 'none', 'private key of that certificate, PEM, without a passphrase'),
+  tlsClientCa: define('tls-client-ca', optionalFile, 'none', 'certificates that sign those which clients have to show, PEM'),
   renewalCheckpoint: define(
     'renewal-checkpoint',
     duration(0, days(1)),
@@ -108,6 +127,21 @@ export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinitio
   maxMessageBytes: define('max-message-bytes', bytes(1024, 1024 ** 3), '4MiB', 'size of a message from a client'),
   keepalive: define('keepalive', duration(100, hours(2)), '5s', 'silence after which a connection is asked whether it lives'),
   keepaliveTimeout: define('keepalive-timeout', duration(100, hours(1)), '5s', 'how long it may take to answer that'),
+  identityLease: define('identity-lease', onOff, 'on', 'whether the server publishes a lease of its own in kube-system'),
+  identityInstance: define(
+    'identity-instance',
+    optionalName,
+    'none',
+    'tells the servers of one host apart, the same after a restart; none: the listen address does',
+  ),
+  identityDuration: define('identity-duration', duration(100, days(366)), '1h', 'duration of that lease, up to --max-duration'),
+  identityRenewal: define('identity-renewal', duration(10, days(1)), '10s', 'how often that lease is renewed'),
+  identityKeep: define(
+    'identity-keep',
+    duration(0, days(366)),
+    '1h',
+    'how long that lease is kept after its expiry, up to --max-keep-after-expiry',
+  ),
 };
 
 /** Finds options that cannot hold together. Returns the one that is wrong, and its rule. */
@@ -122,6 +156,18 @@ export function findContradiction(options: ServerOptions): Contradiction | undef
   if (maxMessageBytes < maxAnnotationsBytes) {
     const rule = `must be at least --max-annotations-bytes (${maxAnnotationsBytes} bytes), or no message could carry them`;
     return { option: 'maxMessageBytes', rule };
+  }
+  if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
+    return options.tlsCert === undefined
+      ? { option: 'tlsCert', rule: 'must be given together with --tls-key' }
+      : { option: 'tlsKey', rule: 'must be given together with --tls-cert' };
+  }
+  if (options.tlsClientCa !== undefined && options.tlsCert === undefined) {
+    return { option: 'tlsClientCa', rule: 'must be given together with --tls-cert and --tls-key' };
+  }
+  if (options.identityRenewal > options.identityDuration / 2) {
+    const rule = `must be at most half of --identity-duration (${formatDuration(options.identityDuration)})`;
+    return { option: 'identityRenewal', rule };
   }
   return undefined;
 }

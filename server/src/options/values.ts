@@ -97,6 +97,39 @@ export const storeLocation: ValueKind<StoreLocation> = {
   },
 };
 
+/** Whether to do something. */
+export const onOff: ValueKind<boolean> = {
+  placeholder: 'on|off',
+  parse(text) {
+    if (text !== 'on' && text !== 'off') {
+      throw new RuleError('must be on or off');
+    }
+    return text === 'on';
+  },
+};
+
+/** The path of a file, or `none`. */
+export const optionalFile: ValueKind<string | undefined> = {
+  placeholder: 'FILE|none',
+  parse(text) {
+    if (text === '' || text.includes('\0')) {
+      throw new RuleError('must be the path of a file, or none');
+    }
+    return text === 'none' ? undefined : text;
+  },
+};
+
+/** A name of its own choosing, or `none`. */
+export const optionalName: ValueKind<string | undefined> = {
+  placeholder: 'NAME|none',
+  parse(text) {
+    if (!/^[\x21-\x7e]{1,253}$/.test(text)) {
+      throw new RuleError('must be 1 to 253 visible ASCII characters, or none');
+    }
+    return text === 'none' ? undefined : text;
+  },
+};
+
 /** One of the log's levels. */
 export const logLevel: ValueKind<LogLevel> = {
   placeholder: 'LEVEL',
