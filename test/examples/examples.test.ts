@@ -16,6 +16,7 @@ const examples: Readonly<Record<string, Example>> = {
   'failover-demo.mjs': { says: [/leads with fencing token/, /kill -9/, /took over/, /in order/, /took over/, /done/] },
   'fenced-writer.mjs': { says: [/"alice 1" .* written/, /"bob 1" .* written/, /"alice 3" .* refused/] },
   'from-client-go.mjs': { says: [/I am the leader/, /with fencing token \d+/], thenOnCtrlC: [/not the leader anymore/] },
+  'node-agent.mjs': { says: [/kept alive/], thenOnCtrlC: [/given back/] },
   'hello-lease.mjs': { says: [/mine, with fencing token \d+/, /still mine/, /given back/] },
 };
 
@@ -45,6 +46,16 @@ describe('the example', () => {
       expect(await program.ended()).toBe(0);
     },
   );
+
+  it('node-agent.mjs monitors what node-agent.mjs keeps alive', async () => {
+    const agent = start('node-agent.mjs', 'agent', 'node-1');
+    await agent.says(/node-1 kept alive/);
+    const monitor = start('node-agent.mjs', 'monitor');
+    await monitor.says(/node-1 is Ready \(Held\)/);
+    monitor.interrupt();
+    agent.interrupt();
+    expect([await monitor.ended(), await agent.ended()]).toEqual([0, 0]);
+  });
 
   it('election.mjs hands over from terminal to terminal', async () => {
     const alice = start('election.mjs', 'alice');
