@@ -1,6 +1,7 @@
-import { type Client, LeaderElector, type Term } from '@leasehold/sdk';
-import { TestLink, type TestServer } from '@leasehold/sdk/testing';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { type Client, createClient, LeaderElector, type Term } from '@leasehold/sdk';
+import { FakeClock, TestLink, type TestServer } from '@leasehold/sdk/testing';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { FakeTransport, leaseOf } from '../support/fake-transport.js';
 import { believers, Candidate, serve } from './support.js';
 
 let server: TestServer;
@@ -311,5 +312,51 @@ describe('metrics', () => {
       'foo off: STOPPED',
     ]);
     expect(log).toContain('foo failed: UnavailableError');
+  });
+});
+
+describe('a leader that sees a later tenure', () => {
+  it('stops at once, though its own deadline is far and nothing was pushed to it', async () => {
+    const transport = new FakeTransport();
+    const clock = new FakeClock();
+    const client = createClient({ transport, clock, holder: 'me' });
+    onTestFinished(() => client.close({ release: false }));
+    const log: string[] = [];
+    const seen = leaseOf({ holder: 'other', state: 'HELD', fencingToken: 200n, resourceVersion: 200n });
+    transport.record = leaseOf({ state: 'AVAILABLE' });
+    transport.watchScripts.push({
+      messages: [
+        { events: [], revision: 1n },
+        { events: [{ type: 'ACQUIRED', lease: seen, reason: undefined, revision: 200n, wasSelected: true }], revision: 200n },
+      ],
+    });
+    const stop = new AbortController();
+    transport.onAcquire = (request) => {
+      // The second campaign waits.
+      const busy = { holder: 'other', fencingToken: 200n, remainingMs: 1_000, timedOut: false };
+      transport.onAcquire = ({ waitMs }) => (waitMs > 0 ? new Promise(() => undefined) : Promise.resolve({ kind: 'busy', busy }));
+      return Promise.resolve(transport.grant(request, 100n));
+    };
+    const run = new LeaderElector(client, { name: 'x' }).run(
+      {
+        onStartedLeading: ({ signal }) =>
+          new Promise((resolve) => {
+            const onAbort = (): void => {
+              log.push((signal.reason as Error).message);
+              resolve();
+            };
+            if (signal.aborted) onAbort();
+            else signal.addEventListener('abort', onAbort);
+          }),
+        onStoppedLeading: () => void log.push('stopped'),
+      },
+      { signal: stop.signal },
+    );
+    await clock.advance(0);
+    expect(log).toEqual([expect.stringMatching(/was granted to "other" since \(token 200\)/), 'stopped']);
+    // There is nothing left to release.
+    expect(transport.releases).toEqual([]);
+    stop.abort();
+    await run;
   });
 });
