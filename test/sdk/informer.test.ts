@@ -11,11 +11,10 @@ import {
   type LeaseEvent,
   type LeasePage,
 } from '@leasehold/sdk';
-import { TestLink, TestServer } from '@leasehold/sdk/testing';
+import { FakeClock, TestLink, TestServer } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { leaseOf } from './support/fake-transport.js';
 import { ScriptedServer, shown } from './support/informers.js';
-import { SdkClock } from './support/sdk-clock.js';
 
 describe('an informer', () => {
   let server: TestServer;
@@ -178,6 +177,7 @@ describe('an informer that lists again', () => {
     ]);
     const resyncs: number[] = [];
     informer.on('resync', () => resyncs.push(told.length));
+    informer.on('error', (error) => told.push(String(error)));
     await clock.advance(1000);
     expect(told).toEqual([
       ...['add same LISTED', 'add changed LISTED', 'add gone LISTED', 'add anew LISTED'],
@@ -195,9 +195,11 @@ describe('an informer that lists again', () => {
       leaseOf({ ...lease('x', version), annotations: {}, renewTime: new Date(Number(version)), remainingMs: 5 });
     for (const includeRenewals of [false, true]) {
       const { script, clock, told, informer } = scripted({ includeRenewals });
-      script.lists.push([page(10n, renewed(1n))], [page(50n, renewed(20n))]);
+      script.lists.push([page(10n, renewed(1n))], [page(50n, renewed(20n))], [page(60n, renewed(20n))]);
+      script.plays([], expired);
       script.plays([], expired);
       await clock.advance(1000);
+      expect(script.listed).toBe(3);
       expect(told).toEqual(['add x LISTED', ...(includeRenewals ? ['update x LISTED'] : [])]);
       expect(informer.get('x')?.resourceVersion).toBe(20n);
     }
@@ -315,6 +317,24 @@ describe('the end of an informer', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('comes at once also in the middle of what has been received, for handlers and for slow iterations', async () => {
+    const { script, clock, told, informer } = scripted();
+    script.lists.push([page(10n, lease('x', 1n), lease('y', 2n))]);
+    script.plays([event('UPDATED', lease('x', 11n)), event('UPDATED', lease('y', 12n))]);
+    const ends: unknown[] = [];
+    informer.on('end', (error) => ends.push(error));
+    const changes = informer.changes();
+    const first = changes.next();
+    informer.on('update', () => {
+      informer.close();
+    });
+    await clock.advance(60_000);
+    expect(shown((await first).value as LeaseChange)).toBe('add x LISTED');
+    expect(await changes.next()).toEqual({ done: true, value: undefined });
+    expect(told).toEqual(['add x LISTED', 'add y LISTED', 'update x UPDATED']);
+    expect(ends).toEqual([undefined]);
+  });
+
   it('leaves the cache as it is', async () => {
     const { script, clock, informer } = scripted();
     script.lists.push([page(10n, lease('x', 1n))]);
@@ -328,11 +348,14 @@ describe('the end of an informer', () => {
     const { script, clock, abort, informer } = scripted();
     if (moment === 'watch') script.lists.push([page(10n)]);
     if (moment === 'pause') script.lists.push([refused]);
+    const ends: unknown[] = [];
+    informer.on('end', (error) => ends.push(error));
     const iterating = collect(informer.changes()).catch((error: unknown) => error);
     await clock.advance(0);
     abort.abort(new Error('enough'));
     expect(await iterating).toMatchObject({ message: 'enough' });
     await expect(collect(informer.changes())).rejects.toThrow('enough');
+    expect(ends).toMatchObject([{ message: 'enough' }]);
     if (moment !== 'watch') await expect(informer.waitForSync()).rejects.toThrow('enough');
     expect(clock.timers).toBe(0);
   });
@@ -450,7 +473,7 @@ const expired = new WatchExpiredError({ code: 'OUT_OF_RANGE', reason: 'REVISION_
 const refused = new RefusedError({ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_EXCEEDED', message: 'too many watches' });
 
 function scripted({ includeRenewals = false }: InformerOptions = {}) {
-  const clock = new SdkClock();
+  const clock = new FakeClock();
   const script = new ScriptedServer();
   const abort = new AbortController();
   const client = createClient({ transport: script.transport, clock });
@@ -479,7 +502,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-async function take(informer: Informer, clock: SdkClock, count: number): Promise<string[]> {
+async function take(informer: Informer, clock: FakeClock, count: number): Promise<string[]> {
   const taken: string[] = [];
   const all = (async () => {
     for await (const change of informer.changes()) {

@@ -44,6 +44,9 @@ const calls: Record<string, (signal?: AbortSignal) => Promise<unknown>> = {
   update: (signal) => client.update('x', { signal }),
   delete: (signal) => client.delete('x', { signal }),
   withLease: (signal) => client.withLease('x', { signal }, () => Promise.resolve()),
+  'Informer.waitForSync': (signal) => client.informer().waitForSync({ signal, timeoutMs: 5_000 }),
+  'NodeMonitor.waitForSync': (signal) => client.monitorNodes().waitForSync({ signal, timeoutMs: 5_000 }),
+  'NodeAgent.ready': (signal) => client.heartbeatNodes({ nodes: ['n'] }).ready({ signal, timeoutMs: 5_000 }),
   'LeaseWatch.ready': (signal) => client.watch().ready({ signal }),
   'HeldLease.release': (signal) => held.release({ signal }),
   'HeldLease.transfer': (signal) => held.transfer('you', { signal }),
@@ -59,7 +62,9 @@ const undertakings: Record<string, (signal?: AbortSignal) => Promise<unknown>> =
   'LeaderElector.run': (signal) => new LeaderElector(client, { name: 'x' }).run(callbacks, { signal }),
   'LeaderElector.leadership': (signal) => new LeaderElector(client, { name: 'taken' }).leadership({ signal }).next(),
   watch: (signal) => client.watch({ name: 'taken', signal })[Symbol.asyncIterator]().next(),
-  observeLeader: (signal) => second(client.observeLeader('taken', { signal })),
+  'Informer.changes': (signal) => after(client.informer({ signal }).changes(), 3),
+  monitorNodes: (signal) => after(client.monitorNodes({ signal }), 1),
+  observeLeader: (signal) => after(client.observeLeader('taken', { signal })),
 };
 
 const callbacks = {
@@ -150,8 +155,9 @@ function untilTold({ signal }: { readonly signal: AbortSignal }): Promise<void> 
   });
 }
 
-async function second(leaders: AsyncIterable<unknown>): Promise<unknown> {
-  const iterator = leaders[Symbol.asyncIterator]();
-  await iterator.next();
+/** The value after `known` others. */
+async function after(values: AsyncIterable<unknown>, known = 1): Promise<unknown> {
+  const iterator = values[Symbol.asyncIterator]();
+  for (let seen = 0; seen < known; seen += 1) await iterator.next();
   return iterator.next();
 }

@@ -1,12 +1,12 @@
 import { RefusedError, UnavailableError, type Clock } from '@leasehold/sdk';
+import { FakeClock } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { attemptShare, backoffMs, isDraining, repeatWhileUnavailable } from '../../sdk/dist/retry.js';
-import { SdkClock } from './support/sdk-clock.js';
 
-let clock: SdkClock;
+let clock: FakeClock;
 
 beforeEach(() => {
-  clock = new SdkClock();
+  clock = new FakeClock();
 });
 
 function unavailable(reason = 'UNAVAILABLE'): UnavailableError {

@@ -112,6 +112,15 @@ describe('a watch', () => {
     await loud;
   });
 
+  it('yields nothing more once its signal has aborted, not even what has come already', async () => {
+    transport.watchScripts.push({ messages: [{ events: [event(5n), event(6n)], revision: 6n }] });
+    const abort = new AbortController();
+    const events = client.watch({ signal: abort.signal })[Symbol.asyncIterator]();
+    expect((await events.next()).value).toMatchObject({ revision: 5n });
+    abort.abort(new Error('enough'));
+    await expect(events.next()).rejects.toThrow('enough');
+  });
+
   it('throws once the client is closed', async () => {
     const watching = expect(take(client.watch(), 1)).rejects.toMatchObject({ name: 'ClientClosedError' });
     await client.close();

@@ -96,6 +96,7 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
   async *[Symbol.asyncIterator](): AsyncGenerator<LeaseEvent, void, undefined> {
     try {
       while (!this.#closing.signal.aborted) {
+        if (this.#signal.aborted) throw abortReason(this.#signal);
         const event = this.#pending.shift();
         if (event === undefined) {
           this.#revision = this.#received;

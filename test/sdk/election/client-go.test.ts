@@ -207,7 +207,8 @@ describe('what client-go has no test for', () => {
     expect(one.elector.isLeader()).toBe(false);
     expect(two.term!.fencingToken).toBeGreaterThan(term.fencingToken);
     expect(await server.client().validate('x', { fencingToken: term.fencingToken })).toMatchObject({ valid: false });
-    await clock.resume();
+    clock.resume();
+    await server.clock.advance(0);
     // Its connections have been given up by the server meanwhile, so that the release takes another one.
     await server.clock.advance(1_000);
     expect(one.log).toEqual(['started', 'told to stop', 'work ended', 'stopped']);
@@ -219,7 +220,8 @@ describe('what client-go has no test for', () => {
     const two = await new Candidate(server, 'two').run();
     clock.suspend();
     await server.clock.advance(20_000);
-    await clock.resume();
+    clock.resume();
+    await server.clock.advance(0);
     expect(believers([one, two])).toEqual([two]);
   });
 
@@ -283,13 +285,15 @@ describe('what client-go has no test for', () => {
     const one = await new Candidate(server, 'one').run();
     server.pause();
     await server.clock.advance(7_000);
-    await server.resume();
+    server.resume();
+    await server.clock.advance(0);
     await server.clock.advance(20_000);
     expect(one.terms).toHaveLength(1);
     server.pause();
     await server.clock.advance(10_100);
     expect(one.term).toBeUndefined();
-    await server.resume();
+    server.resume();
+    await server.clock.advance(0);
     await server.clock.advance(10_000);
     expect(one.terms).toHaveLength(2);
   });
