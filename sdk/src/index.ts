@@ -45,8 +45,7 @@ export type {
   UpdateOptions,
 } from './verbs.js';
 export type { WatchdogOptions } from './lease/watchdog.js';
-export type { TlsOptions } from './transport/tls.js';
-export type { Token } from './transport/token.js';
+export type { TlsOptions, Token } from './transport/security.js';
 export type { Deleted, Released, RenewResult, Revoked } from './transport/transport.js';
 
 // Errors.

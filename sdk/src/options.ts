@@ -1,11 +1,9 @@
 import { type Clock, systemClock } from './clock.js';
-import { type WatchdogOptions, watchdogSettings } from './lease/watchdog.js';
-import type { WatchdogSettings } from './lease/watchdog-thread.js';
+import { checkWatchdog, type WatchdogOptions } from './lease/watchdog.js';
 import { holderName } from './names.js';
 import { GrpcTransport } from './transport/grpc.js';
+import type { TlsOptions, Token } from './transport/security.js';
 import type { Transport } from './transport/transport.js';
-import type { TlsOptions } from './transport/tls.js';
-import type { Token } from './transport/token.js';
 import { checkPositiveMs } from './verbs.js';
 
 /** Options of `createClient`. */
@@ -44,7 +42,8 @@ export interface ClientSettings {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly transport: Transport;
-  readonly watchdog: WatchdogSettings | undefined;
+  /** The thread that watches the event loop; `undefined`: none. */
+  readonly watchdog: WatchdogOptions | undefined;
 }
 
 /**
@@ -55,7 +54,8 @@ export interface ClientSettings {
 export function settingsOf(options: ClientOptions): ClientSettings {
   const clock = options.clock ?? systemClock;
   const { endpoints = ['127.0.0.1:7400'], tls, token } = options;
-  const watchdog = options.watchdog === undefined ? undefined : watchdogSettings(options.watchdog);
+  const { watchdog } = options;
+  if (watchdog !== undefined) checkWatchdog(watchdog);
   return {
     namespace: options.namespace ?? 'default',
     holder: options.holder ?? holderName(),

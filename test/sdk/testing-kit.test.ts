@@ -62,6 +62,9 @@ function track(call: Promise<unknown>): { outcome: string; atMs: number } {
   return tracked;
 }
 
+/** A request that goes to the head of the queue. */
+const queued = { namespace: 'default', name: 'x', acquireId: '', durationMs: 15_000, waitMs: 60_000, priority: 1 };
+
 describe('a client of a test server', () => {
   it('needs no time for what needs none', async () => {
     const before = clock.monotonicMs();
@@ -107,6 +110,31 @@ describe('a client of a test server', () => {
     await lease.release();
     await clock.advance(0);
     expect(await holder()).toBe('');
+  });
+
+  it('has a grant taken back when it is gone before the answer', async () => {
+    const abort = new AbortController();
+    const request = { ...queued, holder: 'gone', waitMs: 0 };
+    const given = track(server.transport().acquire(request, { timeoutMs: 1_000, signal: abort.signal }));
+    abort.abort(new Error('enough'));
+    await clock.advance(0);
+    expect(given.outcome).toBe('Error: enough');
+    expect(await holder()).toBe('');
+    expect((await server.client().get('x')).fencingToken).toBeGreaterThan(0n);
+  });
+
+  it('is not waited for by the server longer than its call may take', async () => {
+    const link = new TestLink();
+    const lease = await hold();
+    const silenced = track(server.transport({ link }).acquire({ ...queued, holder: 'silenced' }, { timeoutMs: 2_000 }));
+    const other = track(server.client({ holder: 'you' }).acquire('x', { waitMs: 60_000 }));
+    await clock.advance(0);
+    link.silence();
+    await clock.advance(2_000);
+    expect(silenced).toEqual({ outcome: 'DEADLINE_EXCEEDED', atMs: 2_000 });
+    await lease.release();
+    await clock.advance(0);
+    expect(other.outcome).toBe('done');
   });
 
   it('watches', async () => {
@@ -183,16 +211,15 @@ describe('a link', () => {
     expect(await holder()).toBe('you');
   });
 
-  it('that falls silent tells nobody: the client notices after 3 s, the server after 10 s', async () => {
+  it('that falls silent tells nobody: the client notices after 5 s, the server after 10 s', async () => {
     const link = new TestLink();
     const lease = await hold();
-    const queued = { namespace: 'default', name: 'x', acquireId: '', durationMs: 15_000, waitMs: 60_000, priority: 1 };
     const silenced = track(server.transport({ link }).acquire({ ...queued, holder: 'silenced' }, { timeoutMs: 65_000 }));
     const other = track(server.client({ holder: 'you' }).acquire('x', { waitMs: 60_000 }));
     await clock.advance(0);
     link.silence();
     await clock.advance(9_999);
-    expect(silenced).toEqual({ outcome: 'UNAVAILABLE', atMs: 3_000 });
+    expect(silenced).toEqual({ outcome: 'UNAVAILABLE', atMs: 5_000 });
     await clock.advance(1);
     await lease.release();
     await clock.advance(0);

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createClient, type Client, type ClientOptions } from '@leasehold/sdk';
 import { parseOptions, serve as serveProcess, startServer, type RunningServer } from '@leasehold/server';
 import { pino } from 'pino';
@@ -71,6 +73,20 @@ describe('a server with a certificate', () => {
       await expect(client.create('b')).rejects.toMatchObject({ name: 'UnavailableError' });
     }
     await expect(dial(server.address, { tls: { ca: authority.cert, ...known } }).get('b')).rejects.toThrow(/NOT_FOUND/);
+  });
+});
+
+describe('the health check of the image', () => {
+  test('finds a server with a certificate healthy, whatever that is for, and one that has ended not', async () => {
+    const flags = await files(authority.issue('leases.test'));
+    const server = await serve(flags);
+    const check = (): Promise<unknown> => {
+      const env = { ...process.env, LEASEHOLD_TLS_CERT: flags[1] };
+      return promisify(execFile)(process.execPath, ['deploy/healthcheck.mjs', server.address], { env });
+    };
+    await check();
+    await server.drain();
+    await expect(check()).rejects.toMatchObject({ code: 1 });
   });
 });
 

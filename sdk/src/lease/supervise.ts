@@ -51,7 +51,7 @@ export function overrun(lease: HeldLease): LeaseholdError {
 }
 
 /** Resolves with nothing once the signal is aborted. Listens no longer than until `end`. */
-export function aborted(signal: AbortSignal, end: Promise<unknown>): Promise<undefined> {
+function aborted(signal: AbortSignal, end: Promise<unknown>): Promise<undefined> {
   return new Promise((resolve) => {
     const onAbort = (): void => {
       resolve(undefined);

@@ -32,9 +32,9 @@ export function keepWatch(watch: Watch): void {
     }
     watch.sleep(lookBy, stepMs);
     overdueMs += stepMs;
-    const broken = overdueMs >= toleranceMs && watch.lookByMs() === lookBy;
-    if (!broken) continue;
-    watch.bite();
-    overdueMs = -Infinity;
+    if (overdueMs >= toleranceMs && watch.lookByMs() === lookBy) {
+      watch.bite();
+      overdueMs = -Infinity;
+    }
   }
 }

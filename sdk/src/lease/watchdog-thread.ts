@@ -4,14 +4,11 @@ import { threadMs } from '../clock.js';
 import { WatchdogCell } from './watchdog-cell.js';
 import { keepWatch } from './watchdog-loop.js';
 
-/** What the thread does, and when. */
-export interface WatchdogSettings {
+/** What the thread is started with. */
+export interface WatchdogThreadData {
   readonly onBlocked: 'warn' | 'kill';
   readonly toleranceMs: number;
-}
-
-/** What it is started with. */
-export interface WatchdogThreadData extends WatchdogSettings {
+  /** Of a `WatchdogCell`. */
   readonly buffer: SharedArrayBuffer;
 }
 

@@ -4,7 +4,7 @@ import { invalidOption } from '../errors.js';
 import { checkPositiveMs } from '../verbs.js';
 import type { HeldLease } from './held-lease.js';
 import { WatchdogCell } from './watchdog-cell.js';
-import type { WatchdogSettings, WatchdogThreadData } from './watchdog-thread.js';
+import type { WatchdogThreadData } from './watchdog-thread.js';
 
 /** What to do about an event loop that is blocked while this process holds a lease. */
 export interface WatchdogOptions {
@@ -43,10 +43,10 @@ export class Watchdog {
   #looksSoon = false;
   #closed = false;
 
-  constructor(settings: WatchdogSettings, clock: Clock) {
+  constructor({ onBlocked, toleranceMs = 100 }: WatchdogOptions, clock: Clock) {
     this.#clock = clock;
-    this.#toleranceMs = settings.toleranceMs;
-    const workerData: WatchdogThreadData = { ...settings, buffer: this.#cell.buffer };
+    this.#toleranceMs = toleranceMs;
+    const workerData: WatchdogThreadData = { onBlocked, toleranceMs, buffer: this.#cell.buffer };
     // Nothing that this process was started with (loaders, profilers, hooks) belongs into the thread.
     this.#thread = new Worker(new URL('./watchdog-thread.js', import.meta.url), { workerData, execArgv: [], env: {} });
     this.#thread.unref();
@@ -127,14 +127,13 @@ export class Watchdog {
 }
 
 /**
- * Checks the options and puts the default in.
+ * Checks the options.
  *
  * @throws {InvalidError}
  */
-export function watchdogSettings({ onBlocked, toleranceMs = 100 }: WatchdogOptions): WatchdogSettings {
+export function checkWatchdog({ onBlocked, toleranceMs = 1 }: WatchdogOptions): void {
   if (!['warn', 'kill'].includes(onBlocked)) throw invalidOption('watchdog.onBlocked', 'must be warn or kill', onBlocked);
   if (checkPositiveMs('watchdog.toleranceMs', toleranceMs) > 60_000) {
     throw invalidOption('watchdog.toleranceMs', 'must be at most 60,000 ms', toleranceMs);
   }
-  return { onBlocked, toleranceMs };
 }

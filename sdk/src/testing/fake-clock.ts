@@ -100,7 +100,7 @@ export class FakeClock implements Clock, CoreClock {
 
   /**
    * Lets so much true time pass: every timer of every process runs at its instant, and everything that follows from it before the
-   * next one.
+   * next one. That takes turns of the event loop: what rejects meanwhile counts as unhandled unless it is caught already.
    */
   async advance(ms: number): Promise<void> {
     const endMs = this.#time.nowMs + ms;

@@ -7,9 +7,10 @@ import { Connections, type Place, streamOptions } from './connections.js';
 import { toBusy, toDuration, toEvent, toLease, toMs, toOptionalDuration, toOptionalMs, unexpected } from './convert.js';
 import { checkEndpoints } from './endpoints.js';
 import { openHeartbeat } from './grpc-heartbeat.js';
+import type { TlsOptions, Token } from './security.js';
 import { fromServiceError, fromStatus } from './status.js';
-import { channelSecurity, type TlsOptions } from './tls.js';
-import { bearer, checkToken, type Token } from './token.js';
+import { channelSecurity } from './tls.js';
+import { bearer, checkToken } from './token.js';
 import type * as plain from './transport.js';
 
 /** Unary calls as the generated client has them. */

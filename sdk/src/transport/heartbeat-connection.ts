@@ -75,6 +75,8 @@ export class HeartbeatConnection {
   #sent: Sent[] = [];
   #sequence = 0;
   #cancelWatchdog: (() => void) | undefined;
+  /** A message whose answer is late; it may have come, and wait to be read after whatever held up this process. */
+  #late: Sent | undefined;
   #over = false;
 
   constructor(transport: Transport, clock: Clock, owner: ConnectionOwner) {
@@ -228,11 +230,12 @@ export class HeartbeatConnection {
     if (oldest === undefined) return;
     const withinMs = this.#owner.answerWithinMs();
     const waitedMs = this.#clock.monotonicMs() - oldest.sentAt.monotonicMs;
-    if (waitedMs >= withinMs) {
+    if (waitedMs >= withinMs && this.#late === oldest) {
       if (this.#end()) this.#owner.onOver();
       return;
     }
-    this.#cancelWatchdog = this.#clock.after(withinMs - waitedMs, () => {
+    if (waitedMs >= withinMs) this.#late = oldest;
+    this.#cancelWatchdog = this.#clock.after(Math.max(withinMs - waitedMs, readFirstMs), () => {
       this.#cancelWatchdog = undefined;
       this.#watch();
     });
@@ -253,6 +256,9 @@ export class HeartbeatConnection {
 }
 
 const attachesPerMessage = 1000;
+
+/** How long input that waits is given to be read before an answer counts as missing. */
+const readFirstMs = 50;
 
 /** Whether the same attach may be taken later: an outage, or a limit. */
 function isTransient(error: LeaseholdError): boolean {

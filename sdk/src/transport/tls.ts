@@ -1,20 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js';
 import { invalidOption } from '../errors.js';
+import type { TlsOptions } from './security.js';
 
-/** How connections are encrypted, and who is at their ends. Everything is in PEM. */
-export interface TlsOptions {
-  /** Certificates that sign those of servers. Default: the ones that Node trusts. */
-  readonly ca?: string | Uint8Array | undefined;
-  /** This client's certificate and those that lead up to who signed it, for servers that ask for one. Default: none. */
-  readonly cert?: string | Uint8Array | undefined;
-  /** The private key of `cert`, without a passphrase. */
-  readonly key?: string | Uint8Array | undefined;
-  /** The name that certificates of servers have to be for. Default: the endpoint's host. */
-  readonly serverName?: string | undefined;
-}
-
-/** What a channel needs for it. */
+/** What a channel needs to be encrypted, or not. */
 export interface ChannelSecurity {
   readonly credentials: ChannelCredentials;
   readonly options: ChannelOptions;

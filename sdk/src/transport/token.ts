@@ -1,9 +1,7 @@
 import { type CallCredentials, credentials, Metadata } from '@grpc/grpc-js';
 import { invalidOption, LeaseholdError, UnavailableError } from '../errors.js';
 import { isLoopback } from './endpoints.js';
-
-/** A bearer token, or what gets one: it is asked anew for each call and each stream. */
-export type Token = string | (() => string | Promise<string>);
+import type { Token } from './security.js';
 
 /**
  * Checks a token, as far as it is known, and where it would be sent: whoever reads it on the way can use it.

@@ -83,6 +83,14 @@ describe('the status of a node', () => {
     expect(world.tap.count('update')).toBe(1);
   });
 
+  it('may take away a label that all nodes of the agent have', async () => {
+    const agent = world.client.heartbeatNodes({ labels: { zone: 'a', pool: 'a' } });
+    agent.add('node-1', { labels: { zone: undefined } });
+    await world.clock.advance(0);
+    expect(Object.entries((await world.seen()).labels)).toEqual([['pool', 'a']]);
+    expect(world.tap.count('update')).toBe(0);
+  });
+
   it('is there again after the record was deleted', async () => {
     const agent = await world.keep();
     agent.setStatus('node-1', { annotations: { load: 'low' } });
