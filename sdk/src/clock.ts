@@ -78,18 +78,39 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
  *
  * @param onTimeout makes the error to reject with after `timeoutMs`. An aborted signal rejects with its reason.
  */
-export async function within<T>(clock: Clock, promise: Promise<T>, limit: TimeLimit): Promise<T> {
-  const done = new AbortController();
-  const signal = limit.signal === undefined ? done.signal : AbortSignal.any([done.signal, limit.signal]);
-  const late = sleep(clock, limit.timeoutMs, signal).then(() => {
-    throw limit.onTimeout();
+export function within<T>(clock: Clock, promise: Promise<T>, { timeoutMs, signal, onTimeout }: TimeLimit): Promise<T> {
+  // By hand: AbortSignal.any would leave something behind on a signal that lives long, each time.
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void): void => {
+      cancel();
+      signal?.removeEventListener('abort', onAbort);
+      settle();
+    };
+    const onAbort = (): void => {
+      end(() => {
+        if (signal !== undefined) reject(abortReason(signal));
+      });
+    };
+    const cancel = clock.after(timeoutMs, () => {
+      end(() => {
+        reject(onTimeout());
+      });
+    });
+    promise.then(
+      (value) => {
+        end(() => {
+          resolve(value);
+        });
+      },
+      (error: unknown) => {
+        end(() => {
+          reject(error as Error);
+        });
+      },
+    );
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    done.abort();
-    late.catch(() => undefined);
-  }
 }
 
 /** How long to wait for something, and what it means if it does not come. */

@@ -338,6 +338,15 @@ describe('acquire', () => {
     await expect(second).rejects.toBeInstanceOf(LeaseLostError);
   });
 
+  it('ignores such a grant of a later call too, and ends that tenure for good', async () => {
+    const lease = await hold();
+    transport.stream.lose('EXPIRED');
+    transport.onAcquire = (request) => Promise.resolve(transport.grant(request, lease.fencingToken));
+    await expect(client.acquire('x', { acquireId: 'a' })).rejects.toBeInstanceOf(LeaseLostError);
+    await clock.advance(0);
+    expect(transport.releases).toMatchObject([{ fencingToken: lease.fencingToken }]);
+  });
+
   it('is the same held lease when the same tenure is granted again', async () => {
     const first = await hold();
     transport.onAcquire = (request) => Promise.resolve(transport.grant(request, first.fencingToken));
@@ -382,6 +391,20 @@ describe('acquire', () => {
     await settle();
     expect(transport.releases).toMatchObject([{ fencingToken: 101n }]);
     expect(transport.acquires[1]?.acquireId).toBe(transport.acquires[0]?.acquireId);
+  });
+
+  it('takes nothing back of a request without an id: the tenure may be that of another process of this name', async () => {
+    const abort = new AbortController();
+    transport.onAcquire = (request) => {
+      transport.grant(request);
+      return new Promise(() => undefined);
+    };
+    const acquiring = expect(client.acquire('x', { acquireId: '', signal: abort.signal })).rejects.toThrow('enough');
+    abort.abort(new Error('enough'));
+    await acquiring;
+    await clock.advance(1_000);
+    expect(transport.acquires).toHaveLength(1);
+    expect(transport.releases).toEqual([]);
   });
 
   it('answers busy without holding anything', async () => {

@@ -240,11 +240,11 @@ export class HeldLease {
     return {
       identity: this.#identity,
       intervalMs,
-      beforeBeat: () => {
-        this.#look();
+      beforeBeat: (now) => {
+        this.#look(now);
       },
-      onAcknowledged: (sentAt, durationMs) => {
-        this.#takeRenewal({ sentAt, durationMs });
+      onAcknowledged: (sentAt, durationMs, now) => {
+        this.#takeRenewal({ sentAt, durationMs }, now);
       },
       onLoss: (loss) => {
         this.#takeLoss(loss);
@@ -256,9 +256,8 @@ export class HeldLease {
     };
   }
 
-  /** Looks at the clocks, and does what has become due. */
-  #look(): Instant {
-    const now = instantOf(this.#keeper.clock);
+  /** Looks at the clocks, and does what has become due. Leases that beat together share one reading: boot time is slow to read. */
+  #look(now: Instant = instantOf(this.#keeper.clock)): Instant {
     if (this.#lost !== undefined || this.#belief === undefined) return now;
     if (remainingMs(this.#belief, now, this.#renewDeadlineMs) <= 0) {
       this.#lose(new LeaseExpiredError(this.#error('LEASE_EXPIRED', 'was not renewed in time', true)));
@@ -277,14 +276,14 @@ export class HeldLease {
     for (const listener of this.#suspectListeners) queueMicrotask(listener);
   }
 
-  #takeRenewal(renewal: Belief): void {
-    const now = this.#look();
+  #takeRenewal(renewal: Belief, now: Instant): void {
+    this.#look(now);
     if (this.#lost !== undefined) return;
     const belief = afterRenewal(this.#belief, renewal, now, this.#renewDeadlineMs);
     if (belief === undefined) return;
     this.#belief = belief;
-    if (this.#cancelDeadline === undefined) this.#armDeadline();
-    this.#look();
+    if (this.#cancelDeadline === undefined) this.#armDeadline(now);
+    this.#look(now);
     this.#confirm();
   }
 
@@ -316,9 +315,9 @@ export class HeldLease {
     this.#keeper.ended(this, !this.#endedOnServer);
   }
 
-  #armDeadline(): void {
+  #armDeadline(now: Instant = instantOf(this.#keeper.clock)): void {
     if (this.#belief === undefined) return;
-    const leftMs = remainingMs(this.#belief, instantOf(this.#keeper.clock), this.#renewDeadlineMs);
+    const leftMs = remainingMs(this.#belief, now, this.#renewDeadlineMs);
     this.#cancelDeadline = this.#keeper.clock.after(Math.max(leftMs, 0), () => {
       this.#look();
       if (this.#lost === undefined) this.#armDeadline();

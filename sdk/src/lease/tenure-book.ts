@@ -1,7 +1,7 @@
 import type { LeaseName, RenewRequest } from '../transport/transport.js';
 
 interface Page {
-  /** How many acquires and tenures of this name are under way here; without any, nothing needs to be remembered. */
+  /** How many acquires and tenures of this name are under way here. */
   uses: number;
   /** The highest token that was released or lost. */
   over: bigint;
@@ -19,14 +19,18 @@ interface Leftover {
  */
 export class TenureBook {
   readonly #pages = new Map<string, Page>();
+  /** Pages that are not in use, the one closed last at the end: a message that is late may still be about one of them. */
+  readonly #closed = new Map<string, Page>();
   readonly #leftovers = new Map<string, Leftover>();
   #clearAt = clearAtMin;
 
   /** Something that concerns this name begins. */
   open(name: LeaseName): void {
-    const page = this.#pages.get(keyOf(name));
-    if (page === undefined) this.#pages.set(keyOf(name), { uses: 1, over: 0n });
-    else page.uses += 1;
+    const key = keyOf(name);
+    const page = this.#pages.get(key) ?? this.#closed.get(key) ?? { uses: 0, over: 0n };
+    page.uses += 1;
+    this.#closed.delete(key);
+    this.#pages.set(key, page);
   }
 
   /** It ends. */
@@ -34,7 +38,11 @@ export class TenureBook {
     const page = this.#pages.get(keyOf(name));
     if (page === undefined) return;
     page.uses -= 1;
-    if (page.uses === 0) this.#pages.delete(keyOf(name));
+    if (page.uses > 0) return;
+    this.#pages.delete(keyOf(name));
+    if (page.over > 0n) this.#closed.set(keyOf(name), page);
+    const [oldest] = this.#closed.keys();
+    if (this.#closed.size > closedMax && oldest !== undefined) this.#closed.delete(oldest);
   }
 
   /** A tenure was released or lost. */
@@ -75,6 +83,9 @@ export class TenureBook {
 }
 
 const clearAtMin = 100;
+
+/** How many names a client remembers that it does not use. */
+const closedMax = 10_000;
 
 /** Neither part of a lease's name can contain a slash. */
 function keyOf({ namespace, name }: LeaseName): string {

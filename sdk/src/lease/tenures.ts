@@ -153,7 +153,9 @@ export class Tenures implements LeaseKeeper {
       return await (waits ? repeatWhileUnavailable(this.clock, whole, attempt) : this.#repeat(whole, attempt));
     } catch (error) {
       const aborted = call.signal?.aborted === true;
-      if (aborted || (error instanceof UnavailableError && !repeats)) this.#inBackground(this.#takeBack(request));
+      // Without an id the tenure may have been begun by another process of that name, and be alive there.
+      const isOurs = request.acquireId !== '';
+      if (isOurs && (aborted || (error instanceof UnavailableError && !repeats))) this.#inBackground(this.#takeBack(request));
       throw error;
     }
   }
@@ -171,6 +173,8 @@ export class Tenures implements LeaseKeeper {
   async #hold(lease: Lease, belief: Belief | undefined, plan: HoldPlan, call: Call): Promise<HeldLease> {
     const { namespace, name, holder, fencingToken } = lease;
     if (this.#book.isOver(lease, fencingToken)) {
+      // It was given up, and the server does not know yet: what told it so is on its way, and would end the tenure under its holder.
+      this.#inBackground(this.release(identityOf(lease), '', this.#call({})));
       const message = `Acquire ${namespace}/${name}: the tenure of token ${fencingToken} is over already`;
       const data = { namespace, name, holder, fencingToken };
       throw new LeaseLostError({ code: 'FAILED_PRECONDITION', reason: 'LEASE_LOST', message, retryable: true, data });
@@ -178,8 +182,10 @@ export class Tenures implements LeaseKeeper {
     const known = this.#find(lease);
     const held = known ?? this.#begin(lease, belief, plan);
     try {
-      const onTimeout = (): Error => timedOut(`Acquire ${namespace}/${name}: first heartbeat`, call.timeoutMs);
-      await within(this.clock, held.believed(), { timeoutMs: call.timeoutMs, signal: call.signal, onTimeout });
+      if (belief === undefined) {
+        const onTimeout = (): Error => timedOut(`Acquire ${namespace}/${name}: first heartbeat`, call.timeoutMs);
+        await within(this.clock, held.believed(), { timeoutMs: call.timeoutMs, signal: call.signal, onTimeout });
+      }
       held.assertHeld();
       return held;
     } catch (error) {

@@ -7,6 +7,7 @@ import { toTypedError, unreachable } from './convert.js';
 import type { Front } from './front.js';
 import type { FakeClock } from './fake-clock.js';
 import type { HeartbeatEnd } from './heartbeat-end.js';
+import { Inbox } from './inbox.js';
 import type { Network } from './wire.js';
 
 /** Where a client finds the server. */
@@ -290,35 +291,6 @@ class RemoteCaller implements Caller {
       this.leave();
     });
     return answer.finally(cancel);
-  }
-}
-
-/** What has arrived and was not taken yet. */
-class Inbox<T> {
-  readonly #items: T[] = [];
-  #error: Error | undefined;
-  #wake: () => void = () => undefined;
-
-  put(item: T): void {
-    this.#items.push(item);
-    this.#wake();
-  }
-
-  /** Nothing more comes. What is there can still be taken. */
-  fail(error: Error): void {
-    this.#error ??= error;
-    this.#wake();
-  }
-
-  async take(): Promise<T> {
-    for (;;) {
-      const item = this.#items.shift();
-      if (item !== undefined) return item;
-      if (this.#error !== undefined) throw this.#error;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
   }
 }
 
