@@ -104,7 +104,7 @@ export function within<T>(clock: Clock, promise: Promise<T>, { timeoutMs, signal
       },
       (error: unknown) => {
         end(() => {
-          reject(error as Error);
+          reject(error);
         });
       },
     );

@@ -83,12 +83,6 @@ export class Candidate {
     this.#simulation.witness.gone(process.clock);
   }
 
-  /** Lets a process that was stopped go on. The first thing it does is to look at its lease, or something else. */
-  resume(clock: FakeClock, looksFirst: boolean): void {
-    clock.resume();
-    if (looksFirst) this.#simulation.witness.look();
-  }
-
   #launch(): Process {
     const { time, server, chance } = this.#simulation;
     const { rate, offsetMs, timeoutMs } = this.plan;
@@ -117,18 +111,19 @@ export class Candidate {
     const renewDeadlineMs = leaseDurationMs * renewShare;
     const retryPeriodMs = Math.max(renewDeadlineMs * retryShare, 100);
     const timing = { leaseDurationMs, renewDeadlineMs, retryPeriodMs };
-    while (!signal.aborted) {
+    const stopped = (): boolean => signal.aborted;
+    while (!stopped()) {
       try {
         await process.client.elect(leaseName, timing, (term) => this.#work(process, this.#began(process, term)), { signal });
       } catch (error) {
         const reason = (error as { reason?: string } | undefined)?.reason;
         // A request to wait that was doubled takes its own place over; work that ignores its signal was told so.
         if (reason === 'REPLACED') continue;
-        if (reason === 'WORK_OVERRAN' && signal.aborted) return;
+        if (reason === 'WORK_OVERRAN' && stopped()) return;
         this.#simulation.witness.report(`the election of ${process.holder} ended with ${String(error)}`);
         return;
       }
-      if (!signal.aborted) this.#simulation.witness.report(`the election of ${process.holder} ended by itself`);
+      if (!stopped()) this.#simulation.witness.report(`the election of ${process.holder} ended by itself`);
     }
   }
 

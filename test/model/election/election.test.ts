@@ -12,7 +12,7 @@ import { check } from './check.js';
  * `MODEL_RUNS` says how many runs; `MODEL_SEED` and `MODEL_PATH` replay a failure, as its report says.
  */
 it('elections keep their promises under random faults', async () => {
-  const { MODEL_RUNS: runs = '150', MODEL_SEED: seed, MODEL_PATH: path } = process.env;
+  const { MODEL_RUNS: runs = '300', MODEL_SEED: seed, MODEL_PATH: path } = process.env;
   const { failure, terms, refusedWrites } = await check(
     { createClient, FakeClock, TestServer },
     {

@@ -24,7 +24,8 @@ export async function plant(name: string, faults: readonly Fault[]): Promise<Kit
   await rm(directory, { recursive: true, force: true });
   for (const [from, to] of [['sdk', sdk] as const, ['core', core] as const]) {
     await mkdir(to, { recursive: true });
-    for (const part of ['dist', 'package.json']) await cp(new URL(`${from}/${part}`, root), new URL(part, to), { recursive: true });
+    for (const part of ['dist', 'package.json'])
+      await cp(new URL(`${from}/${part}`, root), new URL(part, to), { recursive: true });
   }
   for (const fault of faults) await replace(new URL(`dist/${fault.file}`, fault.package === 'sdk' ? sdk : core), fault);
   const { createClient } = (await import(new URL('dist/index.js', sdk).href)) as Kit;
@@ -38,5 +39,8 @@ async function replace(file: URL, { text, becomes }: Fault): Promise<void> {
   const code = await readFile(file, 'utf8');
   const times = code.split(text).length - 1;
   if (times !== 1) throw new Error(`Plant a fault in ${fileURLToPath(file)}: expected once, found ${times} times:\n${text}`);
-  await writeFile(file, code.replace(text, () => becomes));
+  await writeFile(
+    file,
+    code.replace(text, () => becomes),
+  );
 }

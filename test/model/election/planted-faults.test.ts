@@ -6,7 +6,7 @@ import { type Fault, plant } from './mutant.js';
 const runsMax = 1_000;
 
 /** The same runs each time, so that a change of the code alone decides how many it takes. */
-const seed = 1;
+const seed = 3;
 
 const faults: Readonly<Record<string, { readonly faults: readonly Fault[]; readonly found: RegExp }>> = {
   'a deadline that is counted from the answer': {
@@ -18,15 +18,15 @@ const faults: Readonly<Record<string, { readonly faults: readonly Fault[]; reado
         becomes: 'this.#takeRenewal({ sentAt: instantOf(this.#keeper.clock), durationMs }',
       },
     ],
-    found: /lead at once/,
+    found: /lead at once|is not above/,
   },
   'an acknowledgement that is believed after the old deadline': {
     faults: [
       {
         package: 'sdk',
         file: 'lease/held-lease.js',
-        text: 'const now = this.#look();\n        if (this.#lost !== undefined)\n            return;\n        const belief',
-        becomes: 'const now = instantOf(this.#keeper.clock);\n        const belief',
+        text: '#takeRenewal(renewal, now) {\n        this.#look(now);',
+        becomes: '#takeRenewal(renewal, now) {',
       },
       {
         package: 'sdk',
@@ -37,11 +37,13 @@ const faults: Readonly<Record<string, { readonly faults: readonly Fault[]; reado
     ],
     found: /whose deadline had passed/,
   },
+  // Without the first of the two, the server would rarely be asked for a second grant.
   'a late second grant that is believed': {
     faults: [
+      { package: 'sdk', file: 'lease/tenures.js', text: 'leftover !== undefined', becomes: 'false' },
       { package: 'sdk', file: 'lease/tenures.js', text: 'this.#book.isOver(lease, fencingToken)', becomes: 'false' },
     ],
-    found: /lead at once|is not above|before its signal aborted/,
+    found: /which it had released/,
   },
   'a signal that aborts after the release': {
     faults: [
@@ -66,7 +68,7 @@ const faults: Readonly<Record<string, { readonly faults: readonly Fault[]; reado
           "await this.#keeper.release(this.#identity, '', options); this.#lose(new LeaseLostError(this.#error('RELEASED', 'was released')));",
       },
     ],
-    found: /before its signal aborted/,
+    found: /before its signal aborted|which it had released/,
   },
   'an old release that lands on a new tenure': {
     faults: [
@@ -78,7 +80,7 @@ const faults: Readonly<Record<string, { readonly faults: readonly Fault[]; reado
           'export function decideRelease(standing, { ...command }, moment) {\n    command.fencingToken = visible(standing)?.fencingToken;',
       },
     ],
-    found: /lead at once/,
+    found: /lead at once|which it had released/,
   },
 };
 

@@ -15,7 +15,7 @@ export const calm: Weather = { loss: 0, doubling: 0, slow: 0, slowMsMax: 0 };
 const quickMsMax = 5;
 
 /** How long keepalive takes to notice a dead connection, as over gRPC: at the client, at the server. */
-const clientNoticesMs = 3_000;
+const clientNoticesMs = 5_000;
 const serverNoticesMs = 10_000;
 
 /**

@@ -16,14 +16,15 @@ export interface Plan {
 
 /** Something that happens, and how long it lasts; then so much time passes. */
 export type Step = { readonly thenMs: number } & (
-  | { readonly do: 'nothing' | 'crash' | 'redeploy' | 'pauseServer'; readonly forMs: number }
+  | { readonly do: 'nothing' }
+  | { readonly do: 'delete' }
+  | { readonly do: 'crash' | 'redeploy' | 'pauseServer'; readonly forMs: number }
   | { readonly do: 'kill' | 'stop' | 'partition'; readonly who: Who; readonly forMs: number }
   | { readonly do: 'pause' | 'suspend'; readonly who: Who; readonly forMs: number; readonly looksFirst: boolean }
   | { readonly do: 'cut'; readonly who: Who }
   | { readonly do: 'jump'; readonly who: Who; readonly byMs: number }
   | { readonly do: 'weather'; readonly who: Who; readonly weather: Weather }
   | { readonly do: 'revoke'; readonly graceMs: number }
-  | { readonly do: 'delete' }
 );
 
 /** A candidate by its number, or the one that leads at the moment. */
@@ -90,57 +91,74 @@ export class Simulation {
   }
 
   #do(step: Step): void {
+    const undo = 'who' in step ? this.#disturb(step) : this.#disturbServer(step);
+    if (undo !== undefined && 'forMs' in step) this.#later(step.forMs, undo);
+  }
+
+  /** @returns what undoes it, where it lasts. */
+  #disturbServer(step: Exclude<Step, { who: Who }>): (() => void) | undefined {
     switch (step.do) {
       case 'nothing':
-        return;
+        return undefined;
       case 'crash':
         this.server.crash();
-        return this.#for(step.forMs, () => void this.server.restart());
+        return () => void this.server.restart();
       case 'redeploy':
         void this.server.stop();
-        return this.#for(step.forMs, () => void this.server.restart());
+        return () => void this.server.restart();
       case 'pauseServer':
         this.server.pause();
-        return this.#for(step.forMs, () => this.server.resume());
+        return () => this.server.resume();
       case 'revoke':
       case 'delete':
-        return this.#operate(step);
-      default:
-        this.#disturb(step);
+        this.#operate(step);
+        return undefined;
     }
   }
 
-  #disturb(step: Extract<Step, { who: Who }>): void {
-    const leader = this.witness.look();
-    const led = this.#candidates.find(({ clock }) => clock !== undefined && clock === leader?.clock);
-    const candidate = step.who === 'leader' ? led : this.#candidates[step.who % this.#candidates.length];
-    if (candidate === undefined) return;
-    const { clock, network } = candidate;
-    if (clock === undefined) return;
+  /** @returns what undoes it, where it lasts. */
+  #disturb(step: Extract<Step, { who: Who }>): (() => void) | undefined {
+    const candidate = this.#candidate(step.who);
+    const { clock, network } = candidate ?? {};
+    if (candidate === undefined || clock === undefined) return undefined;
     switch (step.do) {
       case 'kill':
         candidate.kill();
-        return this.#for(step.forMs, () => candidate.start());
+        return () => candidate.start();
       case 'stop':
         candidate.stop();
-        return this.#for(step.forMs, () => candidate.start());
+        return () => candidate.start();
       case 'partition':
         network?.partition(true);
-        return this.#for(step.forMs, () => network?.partition(false));
+        return () => network?.partition(false);
       case 'pause':
         clock.pause();
-        return this.#for(step.forMs, () => candidate.resume(clock, step.looksFirst));
+        return () => this.#resume(clock, step.looksFirst);
       case 'suspend':
         clock.suspend();
-        return this.#for(step.forMs, () => candidate.resume(clock, step.looksFirst));
+        return () => this.#resume(clock, step.looksFirst);
       case 'cut':
-        return network?.reset();
+        network?.reset();
+        return undefined;
       case 'weather':
         candidate.weather = step.weather;
-        return;
+        return undefined;
       case 'jump':
-        return clock.jumpWall(step.byMs);
+        clock.jumpWall(step.byMs);
+        return undefined;
     }
+  }
+
+  #candidate(who: Who): Candidate | undefined {
+    if (who !== 'leader') return this.#candidates[who % this.#candidates.length];
+    const leader = this.witness.look();
+    return leader && this.#candidates.find(({ clock }) => clock === leader.clock);
+  }
+
+  /** A process goes on. What it does first is to look at its lease, or something else. */
+  #resume(clock: FakeClock, looksFirst: boolean): void {
+    clock.resume();
+    if (looksFirst) this.witness.look();
   }
 
   /** Somebody else ends the tenure, or deletes the lease under its holder. */
@@ -155,7 +173,7 @@ export class Simulation {
   }
 
   /** Undoes something after so much time, or when the faults stop. */
-  #for(ms: number, undo: () => void): void {
+  #later(ms: number, undo: () => void): void {
     const end = (): void => {
       cancel();
       if (this.#undo.delete(end)) undo();

@@ -25,10 +25,13 @@ export interface WitnessedTerm {
  * - at most one of them is told by its lease that it is held,
  * - a lease whose own deadline has passed is never held again,
  * - the signal of a term has aborted by the time its lease is not held any more,
- * - tokens of terms rise, and those of the writes that a fenced register accepts never fall.
+ * - tokens of terms rise, and those of the writes that a fenced register accepts never fall; no refused write is of who leads,
+ * - nobody leads under a token that it has released,
+ * - a lease is released after its signal has aborted, and after its work has stopped or had its time.
  */
 export class Witness {
   #terms: WitnessedTerm[] = [];
+  readonly #released = new Set<bigint>();
   #lastToken = 0n;
   #highestWrite = 0n;
   /** The first violation: what throws it may run inside of what swallows errors. */
@@ -40,6 +43,9 @@ export class Witness {
   began(holder: string, clock: FakeClock, term: Term): WitnessedTerm {
     if (term.fencingToken <= this.#lastToken) {
       throw this.#violated(`token ${term.fencingToken} of ${holder} is not above ${this.#lastToken}`);
+    }
+    if (this.#released.has(term.fencingToken)) {
+      throw this.#violated(`${holder} leads under token ${term.fencingToken}, which it had released`);
     }
     this.#lastToken = term.fencingToken;
     this.terms += 1;
@@ -60,11 +66,13 @@ export class Witness {
 
   /** A lease is being released. */
   releasing(fencingToken: bigint): void {
+    this.#released.add(fencingToken);
     const released = this.#terms.find(({ term }) => term.fencingToken === fencingToken);
     if (released === undefined) return;
     const { holder, clock, term, working, stopByMs } = released;
     if (!term.signal.aborted) throw this.#violated(`${holder} released its lease before its signal aborted`);
-    if (working && clock.monotonicMs() < stopByMs - roundingMs) throw this.#violated(`${holder} released its lease under its work`);
+    if (working && clock.monotonicMs() < stopByMs - roundingMs)
+      throw this.#violated(`${holder} released its lease under its work`);
   }
 
   /** A write arrives at the register. */
