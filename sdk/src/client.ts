@@ -97,7 +97,7 @@ export class Client {
 
   /**
    * Goes on with a tenure that this holder began before its process was restarted, by the fencing token that was kept. Only once the old
-   * process has ended: both would believe in the lease.
+   * process has ended: both would believe in the lease. What this client itself has lost or released it does not take up again.
    *
    * @throws {LeaseLostError | LeaseExpiredError | LeaseNotFoundError} the tenure is over: acquire again.
    */

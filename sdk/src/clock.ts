@@ -102,7 +102,7 @@ export function within<T>(clock: Clock, promise: Promise<T>, { timeoutMs, signal
           resolve(value);
         });
       },
-      (error: unknown) => {
+      (error: Error) => {
         end(() => {
           reject(error);
         });

@@ -26,6 +26,8 @@ export interface Repetition {
   readonly share?: number;
   /** After which failures it is repeated at all. Default: all. */
   readonly only?: (error: UnavailableError) => boolean;
+  /** Hears of each failure after which it is repeated. */
+  readonly onFailure?: ((error: Error) => void) | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function repeatWhileUnavailable<T>(
   clock: Clock,
   call: Call,
   attempt: (call: Call) => Promise<T>,
-  { share = 1, only = () => true }: Repetition = {},
+  { share = 1, only = () => true, onFailure }: Repetition = {},
 ): Promise<T> {
   const until = clock.monotonicMs() + call.timeoutMs;
   for (let failures = 1; ; failures += 1) {
@@ -49,6 +51,7 @@ export async function repeatWhileUnavailable<T>(
       if (!(error instanceof UnavailableError) || !isRetryable(error) || !only(error)) throw error;
       const delayMs = backoffMs(clock, failures);
       if (clock.monotonicMs() + delayMs >= until) throw error;
+      onFailure?.(error);
       await sleep(clock, delayMs, call.signal);
     }
   }

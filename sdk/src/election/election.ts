@@ -55,6 +55,13 @@ export interface ElectionHooks {
   failed(error: Error): void;
 }
 
+/** Who waits for the lease to be left. */
+interface Leaver {
+  readonly transferTo: string | undefined;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
 /** How long a standby stays in the server's queue before it asks anew. */
 const campaignWaitMs = 3_600_000;
 
@@ -74,7 +81,7 @@ export class Election {
   #stop: AbortSignal | undefined;
   /** Undoes what waits in the current state: a campaign, a pause, or the time limit of the work. */
   #cancel: () => void = () => undefined;
-  readonly #leaving: ((error?: Error) => void)[] = [];
+  readonly #leaving: Leaver[] = [];
   #settle: (failure: Failure | undefined) => void = () => undefined;
 
   constructor(host: ElectionHost, plan: ElectionPlan, hooks: ElectionHooks) {
@@ -123,10 +130,7 @@ export class Election {
   resign(transferTo?: string): Promise<void> {
     if (this.#lease === undefined) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#leaving.push((error) => {
-        if (error === undefined) resolve();
-        else reject(error);
-      });
+      this.#leaving.push({ transferTo, resolve, reject });
       this.#take({ type: 'resign', transferTo });
     });
   }
@@ -203,6 +207,7 @@ export class Election {
       beatIntervalMs: timing.retryPeriodMs,
       renewDeadlineMs: timing.renewDeadlineMs,
       repeats: true,
+      onFailure: (error) => this.#report(error),
     };
     let event: ElectionEvent;
     try {
@@ -265,12 +270,18 @@ export class Election {
     } catch (thrown) {
       failure = { error: thrown };
     }
-    this.#left(error);
+    this.#left(leave, error);
     this.#take(failure === undefined ? { type: 'termEnded' } : { type: 'termEnded', failure });
   }
 
-  #left(error?: Error): void {
-    for (const settle of this.#leaving.splice(0)) settle(error);
+  #left(leave?: Leave, error?: Error): void {
+    for (const { transferTo, resolve, reject } of this.#leaving.splice(0)) {
+      const to = leave?.how === 'transfer' ? leave.to : undefined;
+      if (transferTo === undefined) resolve();
+      else if (transferTo !== to) reject(superseded(transferTo));
+      else if (error !== undefined) reject(error);
+      else resolve();
+    }
   }
 }
 
@@ -299,11 +310,17 @@ async function transfer(lease: HeldLease, to: string): Promise<Error | undefined
   }
 }
 
+/** The term has ended otherwise: the first wish counts. */
+function superseded(transferTo: string): LeaseholdError {
+  const message = `The leadership was not handed to ${JSON.stringify(transferTo)}: it was given up otherwise at the same time`;
+  return new LeaseholdError({ code: 'ABORTED', reason: 'SUPERSEDED', message });
+}
+
 function resigned(): LeaseholdError {
   return new LeaseholdError({ code: 'ABORTED', reason: 'RESIGNED', message: 'The leadership was given up' });
 }
 
 /** Whether to go on campaigning after a failure. */
-function isSurvivable(error: unknown): error is LeaseholdError {
+export function isSurvivable(error: unknown): error is LeaseholdError {
   return error instanceof LeaseholdError && (error.retryable || isOver(error) || error.code === 'RESOURCE_EXHAUSTED');
 }

@@ -1,8 +1,10 @@
 import type { Client } from '../client.js';
+import { sleep } from '../clock.js';
 import { invalidOption, LeaseholdError } from '../errors.js';
+import { backoffMs } from '../retry.js';
 import type { Lease } from '../types.js';
 import { checkMs } from '../verbs.js';
-import { Election, type ElectionHooks, type Term } from './election.js';
+import { Election, type ElectionHooks, type ElectionHost, isSurvivable, type Term } from './election.js';
 import { leadership } from './leadership.js';
 import type { ElectionMetrics } from './metrics.js';
 import { electionPlan, type ElectOptions } from './options.js';
@@ -35,7 +37,7 @@ export interface LeaderCallbacks {
   /** The leading has stopped and the lease was left: once for each `onStartedLeading`, and never without. */
   onStoppedLeading(): Promise<void> | void;
   /** Somebody else leads, or this process does. Once for each change of the holder. */
-  onNewLeader?(leader: Lease): void;
+  onNewLeader?(leader: Lease): Promise<void> | void;
 }
 
 /** What a run of a `LeaderElector` takes. */
@@ -57,6 +59,8 @@ export class LeaderElector {
   readonly #client: Client;
   readonly #options: LeaderElectorOptions;
   #election: Election | undefined;
+  /** The one before, whose work may still run. */
+  #last: Election | undefined;
   #leader: Lease | undefined;
 
   /**
@@ -119,7 +123,8 @@ export class LeaderElector {
   }
 
   /**
-   * Gives the leadership up, and campaigns again after `retryPeriodMs`. Does nothing when this process does not lead.
+   * Gives the leadership up, and campaigns again after `retryPeriodMs`. Does nothing when this process does not lead. The work must not
+   * wait for it, for it waits for the work.
    *
    * @returns once the work has stopped, or its time is up, and the lease was given back.
    */
@@ -147,7 +152,7 @@ export class LeaderElector {
    * @throws {LeaseholdError} reason `WORK_OVERRAN`.
    */
   check(toleranceMs = 20_000): void {
-    const overdueMs = this.#election?.overdueMs;
+    const overdueMs = (this.#election ?? this.#last)?.overdueMs;
     if (overdueMs === undefined || overdueMs <= checkMs('toleranceMs', toleranceMs)) return;
     const message = `Leader election ${this.name}: the work goes on ${Math.round(overdueMs)} ms after its lease was over`;
     throw new LeaseholdError({ code: 'ABORTED', reason: 'WORK_OVERRAN', message });
@@ -159,9 +164,10 @@ export class LeaderElector {
     return electionPlan({ namespace: namespace ?? this.#client.namespace, name }, this.#client.holder, this.#options, rules);
   }
 
-  async #run(hooks: ElectionHooks, signal: AbortSignal | undefined, onNewLeader: (leader: Lease) => void): Promise<void> {
-    if (this.#election !== undefined) {
-      const message = `Leader election ${this.name}: it runs already`;
+  async #run(hooks: ElectionHooks, signal: AbortSignal | undefined, onNewLeader: Observing['onNewLeader']): Promise<void> {
+    const { failed } = hooks;
+    if (this.#election !== undefined || this.#last?.overdueMs !== undefined) {
+      const message = `Leader election ${this.name}: it runs already, or its work does`;
       throw new LeaseholdError({ code: 'FAILED_PRECONDITION', reason: 'ALREADY_RUNNING', message });
     }
     const observing = new AbortController();
@@ -169,45 +175,84 @@ export class LeaderElector {
       await this.#client.campaign(signal, (host, stop) => {
         const election = new Election(host, this.#plan(), counted(hooks, this.name, this.#options.metrics));
         this.#election = election;
-        void this.#observe(election, AbortSignal.any([observing.signal, stop]), onNewLeader);
+        void this.#observe(election, { host, signal: AbortSignal.any([observing.signal, stop]), failed, onNewLeader });
         return election.run(stop);
       });
     } finally {
       observing.abort();
+      this.#last = this.#election;
       this.#election = undefined;
       this.#leader = undefined;
     }
   }
 
-  /** Follows who leads. A leader that learns of another one stops at once. */
-  async #observe(election: Election, signal: AbortSignal, onNewLeader: (leader: Lease) => void): Promise<void> {
-    const { name, namespace } = this.#options;
-    let holder: string | undefined;
-    try {
-      for await (const leader of this.#client.observeLeader(name, { namespace, signal })) {
-        this.#leader = leader;
-        if (leader === undefined) continue;
-        election.lease?.superseded(leader);
-        if (leader.holder !== holder) onNewLeader(leader);
-        holder = leader.holder;
+  /** Follows who leads, for as long as it takes. A leader that learns of another one stops at once. */
+  async #observe(election: Election, observing: Observing): Promise<void> {
+    const { host, signal, failed } = observing;
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await this.#follow(election, observing);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isSurvivable(error)) {
+          election.fail(error);
+          return;
+        }
+        failed(error);
       }
-    } catch (error) {
-      if (!signal.aborted) election.fail(error);
+      await sleep(host.clock, backoffMs(host.clock, failures, observePauseMsMax), signal).catch(() => undefined);
+    }
+  }
+
+  async #follow(election: Election, { signal, onNewLeader }: Observing): Promise<void> {
+    const { name, namespace } = this.#options;
+    let holder = this.#leader?.holder;
+    for await (const leader of this.#client.observeLeader(name, { namespace, signal })) {
+      this.#leader = leader;
+      if (leader === undefined) continue;
+      election.lease?.superseded(leader);
+      if (leader.holder === holder) continue;
+      holder = leader.holder;
+      try {
+        await onNewLeader(leader);
+      } catch (error) {
+        election.fail(error);
+        return;
+      }
     }
   }
 }
+
+/** What following the leader takes. */
+interface Observing {
+  readonly host: ElectionHost;
+  readonly signal: AbortSignal;
+  readonly failed: (error: Error) => void;
+  readonly onNewLeader: (leader: Lease) => Promise<void> | void;
+}
+
+/** How long at most to wait after a server would not say who leads. */
+const observePauseMsMax = 30_000;
 
 /** The same hooks, counted. */
 function counted(hooks: ElectionHooks, name: string, metrics: ElectionMetrics | undefined): ElectionHooks {
   if (metrics === undefined) return hooks;
   return {
-    work: (term) => {
-      metrics.leaderOn(name);
-      return hooks.work(term);
+    // What counting throws ends the election too, but skips no callback.
+    work: async (term) => {
+      try {
+        metrics.leaderOn(name);
+      } finally {
+        await hooks.work(term);
+      }
     },
-    stopped: (reason) => {
-      metrics.leaderOff(name, reason);
-      return hooks.stopped(reason);
+    stopped: async (reason) => {
+      try {
+        metrics.leaderOff(name, reason);
+      } finally {
+        await hooks.stopped(reason);
+      }
     },
     failed: (error) => {
       metrics.campaignFailed(name, error);

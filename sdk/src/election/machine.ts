@@ -258,7 +258,9 @@ function exitBy(event: Extract<ElectionEvent, { type: 'resign' | 'stop' | 'fail'
 /** A second wish on top of a first: an end stays an end, the first failure counts, and a hand-over is not forgotten. */
 function amended(exit: Exit, wish: Exit): Exit {
   const failure = exit.failure ?? wish.failure;
-  const leave = exit.leave.how === 'release' ? wish.leave : exit.leave;
+  // Who resigned gives the lease back, whatever a stop that follows would do with it.
+  const stays = exit.leave.how !== 'release' || (exit.then === 'pause' && wish.leave.how === 'abandon');
+  const leave = stays ? exit.leave : wish.leave;
   const then = exit.then === 'end' ? 'end' : wish.then;
   return failure === undefined ? { then, leave } : { then, leave, failure };
 }

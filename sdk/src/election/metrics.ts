@@ -7,8 +7,8 @@ export interface ElectionMetrics {
   /**
    * It leads no more: set the gauge to 0.
    *
-   * @param reason why, in the words of `LeaseholdError.reason`: `LEASE_EXPIRED`, `LEASE_LOST`, `LEASE_REVOKED`, `RESIGNED`, or
-   *   `STOPPED`.
+   * @param reason why, in the words of `LeaseholdError.reason`: `LEASE_EXPIRED`, `LEASE_LOST`, `LEASE_REVOKED`, `RESIGNED`,
+   *   `CLIENT_CLOSED`, or `STOPPED`; or that of a `LeaseholdError` with which the election's signal was aborted.
    */
   leaderOff(name: string, reason: string): void;
   /** No server answered, a win came to nothing, or the work overran (`leader_election_slowpath_total`). */

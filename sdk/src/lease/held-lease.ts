@@ -1,5 +1,13 @@
 import { type Clock, type Instant, instantOf } from '../clock.js';
-import { isOver, LeaseExpiredError, LeaseholdError, LeaseLostError, LeaseSuspectError } from '../errors.js';
+import {
+  InvalidError,
+  invalidOption,
+  isOver,
+  LeaseExpiredError,
+  LeaseholdError,
+  LeaseLostError,
+  LeaseSuspectError,
+} from '../errors.js';
 import type { Beaten } from '../transport/heartbeat-connection.js';
 import type { Heartbeat, HeartbeatMux } from '../transport/heartbeat-mux.js';
 import type { HeartbeatLoss, RenewRequest } from '../transport/transport.js';
@@ -163,13 +171,15 @@ export class HeldLease {
    * @throws {UnavailableError} no server answered in time; the lease is given up, whether it was handed over or not.
    */
   async transfer(to: string, options: CallOptions = {}): Promise<void> {
+    if (to === '') throw invalidOption('to', 'must name a waiter', JSON.stringify(to));
     this.assertHeld();
+    options.signal?.throwIfAborted();
     this.#transferring = true;
     try {
       await this.#keeper.release(this.#identity, to, options);
       this.#endedOnServer = true;
     } catch (error) {
-      if (isNotWaiting(error)) {
+      if (didNothing(error)) {
         this.#transferring = false;
         throw error;
       }
@@ -331,6 +341,6 @@ export class HeldLease {
   }
 }
 
-function isNotWaiting(error: unknown): boolean {
-  return error instanceof LeaseholdError && error.reason === 'NOT_WAITING';
+function didNothing(error: unknown): boolean {
+  return error instanceof InvalidError || (error instanceof LeaseholdError && error.reason === 'NOT_WAITING');
 }

@@ -23,6 +23,8 @@ interface HoldPlan {
 /** What to acquire, and how to hold it. */
 export interface AcquirePlan extends HoldPlan {
   readonly request: AcquireRequest;
+  /** Hears of each attempt that no server answered. */
+  readonly onFailure?: ((error: Error) => void) | undefined;
   /** Whether the caller will repeat a request of unknown outcome under the same id; otherwise it is taken back. */
   readonly repeats: boolean;
 }
@@ -82,13 +84,11 @@ export class Tenures implements LeaseKeeper {
       const { durationMs, remainingMs } = renewed;
       const { namespace, name } = identity;
       const record = await this.#repeat(call, (attempt) => this.#transport.get({ namespace, name, cached: false }, attempt));
-      // If it was granted to somebody else in between, the record is theirs.
+      if (record.state !== 'HELD' || record.fencingToken !== identity.fencingToken) throw overMeanwhile('Reattach', identity);
       const lease = { ...record, ...identity, durationMs };
       const belief = { sentAt, durationMs: Math.min(durationMs, remainingMs) };
       const interval = checkBeatInterval(beatIntervalMs ?? durationMs / 3, durationMs);
       const held = await this.#hold(lease, belief, { beatIntervalMs: interval, renewDeadlineMs: Infinity }, call);
-      held.superseded(record);
-      held.assertHeld();
       return held;
     } finally {
       this.#book.close(identity);
@@ -139,7 +139,7 @@ export class Tenures implements LeaseKeeper {
     this.heartbeats.close();
   }
 
-  async #ask({ request, repeats }: AcquirePlan, call: Call): Promise<{ answer: AcquireAnswer; sentAt: Instant }> {
+  async #ask({ request, repeats, onFailure }: AcquirePlan, call: Call): Promise<{ answer: AcquireAnswer; sentAt: Instant }> {
     const waitUntilMs = this.clock.monotonicMs() + request.waitMs;
     const whole = { timeoutMs: call.timeoutMs + request.waitMs, signal: call.signal };
     const attempt = async (left: Call): Promise<{ answer: AcquireAnswer; sentAt: Instant }> => {
@@ -150,7 +150,7 @@ export class Tenures implements LeaseKeeper {
     try {
       // A wait that was cut short would lose its place in the queue.
       const waits = request.waitMs > 0;
-      return await (waits ? repeatWhileUnavailable(this.clock, whole, attempt) : this.#repeat(whole, attempt));
+      return await (waits ? repeatWhileUnavailable(this.clock, whole, attempt, { onFailure }) : this.#repeat(whole, attempt));
     } catch (error) {
       const aborted = call.signal?.aborted === true;
       // Without an id the tenure may have been begun by another process of that name, and be alive there.
@@ -171,13 +171,11 @@ export class Tenures implements LeaseKeeper {
   }
 
   async #hold(lease: Lease, belief: Belief | undefined, plan: HoldPlan, call: Call): Promise<HeldLease> {
-    const { namespace, name, holder, fencingToken } = lease;
+    const { namespace, name, fencingToken } = lease;
     if (this.#book.isOver(lease, fencingToken)) {
       // It was given up, and the server does not know yet: what told it so is on its way, and would end the tenure under its holder.
       this.#inBackground(this.release(identityOf(lease), '', this.#call({})));
-      const message = `Acquire ${namespace}/${name}: the tenure of token ${fencingToken} is over already`;
-      const data = { namespace, name, holder, fencingToken };
-      throw new LeaseLostError({ code: 'FAILED_PRECONDITION', reason: 'LEASE_LOST', message, retryable: true, data });
+      throw overMeanwhile('Acquire', identityOf(lease));
     }
     const known = this.#find(lease);
     const held = known ?? this.#begin(lease, belief, plan);
@@ -197,6 +195,8 @@ export class Tenures implements LeaseKeeper {
 
   #begin(lease: Lease, belief: Belief | undefined, { beatIntervalMs, renewDeadlineMs }: HoldPlan): HeldLease {
     this.#book.open(lease);
+    // What is held again is nothing to tidy up.
+    this.#book.settled(identityOf(lease));
     const held = new HeldLease(this, { lease, belief, beatIntervalMs, renewDeadlineMs });
     this.#held.set(tenureKey(held), held);
     this.#observer?.begun(held);
@@ -238,6 +238,12 @@ export class Tenures implements LeaseKeeper {
   #call({ timeoutMs, signal }: CallOptions): Call {
     return { timeoutMs: timeoutMs ?? this.#timeoutMs, signal };
   }
+}
+
+function overMeanwhile(what: string, { namespace, name, holder, fencingToken }: RenewRequest): LeaseLostError {
+  const message = `${what} ${namespace}/${name}: the tenure of token ${fencingToken} is over already`;
+  const data = { namespace, name, holder, fencingToken };
+  return new LeaseLostError({ code: 'FAILED_PRECONDITION', reason: 'LEASE_LOST', message, retryable: true, data });
 }
 
 function identityOf({ namespace, name, holder, fencingToken }: Lease | HeldLease): RenewRequest {

@@ -42,8 +42,8 @@ export interface EndNodesOptions {
    * What becomes of the leases.
    *
    * - `release`: they are given back, so that whoever watches them knows at once; a monitor waits for its grace, for agents are restarted.
-   * - `leave`: they run out by themselves, as the kubelet's do. An agent that starts within their duration goes on with the same leases
-   *   and tokens, and nobody notices: for an update.
+   * - `leave`: they run out by themselves, as the kubelet's do. An agent of another process, or client, that starts within their duration
+   *   goes on with the same leases and tokens, and nobody notices: for an update.
    * - `delete`: they are given back and their records deleted: for nodes that will not come again.
    *
    * Default: `release`.

@@ -5,7 +5,7 @@ import type { AcquireOutcome } from '../lease/tenures.js';
 import type { Deleted } from '../transport/transport.js';
 import type { Lease } from '../types.js';
 import type { AcquireOptions, DeleteOptions, UpdateOptions } from '../verbs.js';
-import { firstEntries, mergeStatus, missingStatus, type NodeStatus } from './node-status.js';
+import { firstEntries, mergeStatus, missingStatus, type NodeStatus, unknownStatus } from './node-status.js';
 import type { Turns } from './turns.js';
 
 /** The calls of a client that keeping a node alive takes. */
@@ -157,6 +157,8 @@ export class KeptNode {
   async #write(missing: NodeStatus): Promise<void> {
     const { client, namespace } = this.#keeper;
     const fencingToken = this.#lease?.fencingToken;
+    // Until it is answered, nobody knows what the record says.
+    this.#said = mergeStatus(this.#said, unknownStatus(missing));
     await client.update(this.name, { ...missing, namespace, fencingToken });
     // Not what the answer says: a server that keeps less than it was given would be written to for ever.
     this.#said = mergeStatus(this.#said, missing);

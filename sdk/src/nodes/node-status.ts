@@ -20,6 +20,12 @@ export function missingStatus(status: NodeStatus, said: NodeStatus): NodeStatus 
   return labels === undefined && annotations === undefined ? undefined : { labels, annotations };
 }
 
+/** A status that differs from every other in these entries: servers refuse this character. */
+export function unknownStatus({ labels, annotations }: NodeStatus): NodeStatus {
+  const unknown = (entries: Entries = {}): Entries => Object.fromEntries(Object.keys(entries).map((key) => [key, '\uFFFD']));
+  return { labels: unknown(labels), annotations: unknown(annotations) };
+}
+
 /** The entries that a new tenure begins with; `undefined`: those that the record has. */
 export function firstEntries(given: Entries | undefined, set: Entries | undefined): Record<string, string> | undefined {
   const entries = Object.entries({ ...given, ...set }).filter((entry): entry is [string, string] => entry[1] !== undefined);

@@ -148,6 +148,11 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
 
   #open(): AsyncIterator<WatchMessage> {
     const request = { ...this.#request, fromRevision: this.#received };
+    // Where no loop runs, nobody else leaves the stream.
+    const leave = (): void => {
+      this.#leave().catch(() => undefined);
+    };
+    this.#signal.addEventListener('abort', leave, { once: true });
     return this.#transport.watch(request, this.#signal)[Symbol.asyncIterator]();
   }
 

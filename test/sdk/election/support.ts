@@ -46,6 +46,11 @@ export class Candidate {
     return this;
   }
 
+  /** Stops. */
+  abort(): void {
+    this.#stop.abort();
+  }
+
   /** Stops, and lets as much time pass as that takes. */
   async stop(): Promise<unknown> {
     this.#stop.abort();
