@@ -102,8 +102,10 @@ export function within<T>(clock: Clock, promise: Promise<T>, { timeoutMs, signal
           resolve(value);
         });
       },
-      (error: Error) => {
+      (error: unknown) => {
         end(() => {
+          // Whatever it is: the caller's own.
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
           reject(error);
         });
       },

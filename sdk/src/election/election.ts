@@ -58,8 +58,8 @@ export interface ElectionHooks {
 /** Who waits for the lease to be left. */
 interface Leaver {
   readonly transferTo: string | undefined;
-  resolve(): void;
-  reject(error: Error): void;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** How long a standby stays in the server's queue before it asks anew. */

@@ -165,7 +165,7 @@ export class LeaderElector {
   }
 
   async #run(hooks: ElectionHooks, signal: AbortSignal | undefined, onNewLeader: Observing['onNewLeader']): Promise<void> {
-    const { failed } = hooks;
+    const failed = (error: Error): void => hooks.failed(error);
     if (this.#election !== undefined || this.#last?.overdueMs !== undefined) {
       const message = `Leader election ${this.name}: it runs already, or its work does`;
       throw new LeaseholdError({ code: 'FAILED_PRECONDITION', reason: 'ALREADY_RUNNING', message });
