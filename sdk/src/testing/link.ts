@@ -1,7 +1,7 @@
 import type { Network, Wire, WireEnd } from './wire.js';
 
 /** How long a client's keepalive takes to notice that nothing arrives any more, as over gRPC. */
-const clientNoticesMs = 5_000;
+const clientNoticesMs = 4_000;
 
 /** The same for the server. */
 const serverNoticesMs = 10_000;
@@ -23,7 +23,7 @@ export class TestLink implements Network {
 
   /**
    * Carries nothing more, in either direction, and tells nobody, as when a router has forgotten its connections. The client's
-   * keepalive notices after 5 s, the server's after 10 s.
+   * keepalive notices after 4 s, the server's after 10 s.
    */
   silence(): void {
     this.#state = 'silent';

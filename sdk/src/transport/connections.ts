@@ -181,14 +181,14 @@ export class Connections {
 }
 
 /**
- * Keepalive notices a half-open connection within 5 s, where TCP would take minutes, and bears with an event loop that is held up for
- * less than 3 s. Reconnecting starts at 50 ms, and names are looked
+ * Keepalive notices a half-open connection within 4 s, where TCP would take minutes, and bears with an event loop that is held up for
+ * less than 2 s. Reconnecting starts at 50 ms, and names are looked
  * up again for it: a lease of a few seconds has no time for more.
  */
 const channelOptions: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc.keepalive_time_ms': 2000,
-  'grpc.keepalive_timeout_ms': 3000,
+  'grpc.keepalive_timeout_ms': 2000,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.initial_reconnect_backoff_ms': 50,
   'grpc.max_reconnect_backoff_ms': 1000,
