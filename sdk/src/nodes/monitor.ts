@@ -38,7 +38,9 @@ export interface MonitorNodesOptions {
 export interface NodeState {
   /** The node's name, which is that of its lease. */
   readonly name: string;
+  /** Whether it is alive. */
   readonly condition: NodeCondition;
+  /** What the condition rests on. */
   readonly reason: NodeReason;
   /** The lease's label `topology.kubernetes.io/zone`; empty without. */
   readonly zone: string;

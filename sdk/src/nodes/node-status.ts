@@ -1,9 +1,9 @@
 /** What a node says of itself in the record of its lease: entries to set. Those that are `undefined` are removed, those not named stay. */
 export interface NodeStatus {
   /** Labels by Kubernetes' rules. */
-  readonly labels?: Entries | undefined;
+  readonly labels?: Readonly<Record<string, string | undefined>> | undefined;
   /** Data for people and programs: 256 KiB of keys and values in all. */
-  readonly annotations?: Entries | undefined;
+  readonly annotations?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 type Entries = Readonly<Record<string, string | undefined>>;

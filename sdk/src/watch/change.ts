@@ -3,11 +3,13 @@ import type { Lease, LeaseEventType } from '../types.js';
 
 /** How the cache of an informer changed. */
 export interface LeaseChange {
+  /** What happened to the cache. */
   readonly type: 'add' | 'update' | 'delete';
   /** The lease now; for `delete` as it was last. */
   readonly lease: Lease;
   /** The lease as the cache, or the loop, had it before; `undefined` for `add`. */
   readonly previous: Lease | undefined;
+  /** Why. */
   readonly reason: LeaseChangeReason;
 }
 
