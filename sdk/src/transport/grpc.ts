@@ -248,8 +248,10 @@ export class GrpcTransport implements plain.Transport {
     call: plain.Call,
     connections: Connections = this.#calls,
   ): Promise<Response> {
-    const deadline = this.#clock.wallMs() + call.timeoutMs;
+    const untilMs = this.#clock.monotonicMs() + call.timeoutMs;
     const place = await this.#place(connections, call);
+    // gRPC goes by the wall clock, which may have jumped while a connection was waited for.
+    const deadline = this.#clock.wallMs() + untilMs - this.#clock.monotonicMs();
     let refusal: LeaseholdError | undefined;
     const authorization = this.#authorization((error) => {
       refusal = error;

@@ -59,6 +59,11 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
     this.#timeoutMs = timeoutMs;
     this.#request = request;
     this.#signal = AbortSignal.any([signal, this.#closing.signal]);
+    // Where no loop runs, nobody else leaves the stream.
+    const leave = (): void => {
+      this.#leave().catch(() => undefined);
+    };
+    this.#signal.addEventListener('abort', leave, { once: true });
     this.#received = request.fromRevision;
     this.#revision = request.fromRevision;
   }
@@ -148,11 +153,6 @@ export class LeaseWatch implements AsyncIterable<LeaseEvent> {
 
   #open(): AsyncIterator<WatchMessage> {
     const request = { ...this.#request, fromRevision: this.#received };
-    // Where no loop runs, nobody else leaves the stream.
-    const leave = (): void => {
-      this.#leave().catch(() => undefined);
-    };
-    this.#signal.addEventListener('abort', leave, { once: true });
     return this.#transport.watch(request, this.#signal)[Symbol.asyncIterator]();
   }
 
