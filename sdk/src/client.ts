@@ -11,6 +11,7 @@ import { type HeartbeatNodesOptions, NodeAgent } from './nodes/heartbeat.js';
 import { type MonitorNodesOptions, monitorSettings, type MonitorSource, NodeMonitor } from './nodes/monitor.js';
 import { type ClientOptions, type ClientSettings, settingsOf } from './options.js';
 import { attemptShare, isDraining, repeatWhileUnavailable } from './retry.js';
+import { underSignals } from './signals.js';
 import type { Call, Deleted, LeaseName, Released, RenewResult, Revoked } from './transport/transport.js';
 import type { CallOptions, Lease, LeaseCallOptions, LeasePage, Renewed, Validity } from './types.js';
 import {
@@ -106,7 +107,9 @@ export class Client {
       const { fencingToken, holder = this.holder, beatIntervalMs } = options;
       const call = this.#call(options);
       const identity = { ...this.#name(name, options), fencingToken, holder };
-      return this.#tenures.reattach(identity, beatIntervalMs, { ...call, signal: this.#untilClosing(call.signal) });
+      return underSignals([call.signal, this.#closing.signal], (signal) =>
+        this.#tenures.reattach(identity, beatIntervalMs, { ...call, signal }),
+      );
     });
   }
 
@@ -168,7 +171,8 @@ export class Client {
   /** @internal Runs an election within the life of this client. */
   campaign(signal: AbortSignal | undefined, run: (host: ElectionHost, stop: AbortSignal) => Promise<void>): Promise<void> {
     const { clock, timeoutMs } = this.#settings;
-    return this.#scope(() => run({ clock, tenures: this.#tenures, timeoutMs }, this.#untilClosing(signal)));
+    const host = { clock, tenures: this.#tenures, timeoutMs };
+    return this.#scope(() => underSignals([signal, this.#closing.signal], (stop) => run(host, stop)));
   }
 
   /**
@@ -394,9 +398,10 @@ export class Client {
     const beatIntervalMs = checkBeatInterval(options.beatIntervalMs ?? durationMs / 3, durationMs);
     const plan = { request, beatIntervalMs, renewDeadlineMs: Infinity, repeats: options.acquireId !== undefined };
     const call = this.#call(options);
-    const signal = this.#untilClosing(call.signal);
     try {
-      return await this.#tenures.acquire(plan, { ...call, signal });
+      return await underSignals([call.signal, this.#closing.signal], (signal) =>
+        this.#tenures.acquire(plan, { ...call, signal }),
+      );
     } catch (error) {
       throw this.#closing.signal.aborted ? new ClientClosedError() : error;
     }
