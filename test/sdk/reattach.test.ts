@@ -68,4 +68,18 @@ describe('reattaching', () => {
       /half of durationMs \(10000\)/,
     );
   });
+
+  it('refuses what the same client has lost, which acquires anew', async () => {
+    const link = new TestLink();
+    const client = server.client({ holder: 'one', link });
+    const { granted } = await client.acquire('y');
+    const { fencingToken: lost } = granted!;
+    link.cut();
+    await server.clock.advance(14_800);
+    expect(granted!.status).toBe('lost');
+    link.restore();
+    await expect(client.reattach('y', { fencingToken: lost })).rejects.toMatchObject({ name: 'LeaseLostError' });
+    await server.clock.advance(1_000);
+    expect((await client.acquire('y')).granted!.fencingToken).toBeGreaterThan(lost);
+  });
 });

@@ -1,0 +1,66 @@
+import { createClient, type Client, type HeldLease } from '@leasehold/sdk';
+import { FakeClock, settle } from '@leasehold/sdk/testing';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { FakeTransport } from './support/fake-transport.js';
+
+let clock: FakeClock;
+let transport: FakeTransport;
+let client: Client;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  transport = new FakeTransport();
+  client = createClient({ transport, clock, holder: 'me' });
+  onTestFinished(() => client.close({ release: false }));
+});
+
+/** Acquires `x` for 9 s, which beats each 3 s. */
+async function hold(): Promise<HeldLease> {
+  const { granted } = await client.acquire('x', { durationMs: 9_000 });
+  await settle();
+  return granted!;
+}
+
+describe('the heartbeat of a client', () => {
+  it('carries all its leases on one stream, those of one interval in one message', async () => {
+    for (const name of ['a', 'b', 'c']) await client.acquire(name, { durationMs: 9_000 });
+    await settle();
+    await clock.advance(3_000);
+    expect(transport.streams).toHaveLength(1);
+    expect(transport.stream.messages.at(-1)?.handles).toEqual([1, 2, 3]);
+  });
+
+  it('opens another stream after a failure and attaches every lease to it', async () => {
+    const lease = await hold();
+    await client.acquire('y', { durationMs: 9_000 });
+    await settle();
+    transport.stream.fail();
+    await clock.advance(100);
+    expect(transport.streams).toHaveLength(2);
+    expect(transport.stream.messages[0]?.attach.map(({ name }) => name)).toEqual(['x', 'y']);
+    await clock.advance(30_000);
+    expect(lease.status).toBe('held');
+  });
+
+  it('gives up a stream that leaves a beat unanswered, long before the lease is over', async () => {
+    const lease = await hold();
+    transport.answers = false;
+    await clock.advance(6_000);
+    transport.answers = true;
+    await clock.advance(500);
+    expect(transport.streams[0]?.closed).toBe(true);
+    expect(transport.streams).toHaveLength(2);
+    await clock.advance(20_000);
+    expect(lease.status).toBe('held');
+  });
+
+  it('backs off while no stream can be opened', async () => {
+    await hold();
+    for (let round = 0; round < 6; round += 1) {
+      transport.stream.fail();
+      await clock.advance(1_000);
+    }
+    expect(transport.streams.length).toBeLessThanOrEqual(7);
+    expect(transport.streams.length).toBeGreaterThan(4);
+  });
+});
