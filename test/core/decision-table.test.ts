@@ -11,6 +11,7 @@ import {
   type Moment,
   type Situation,
   type Standing,
+  type WriteCommand,
 } from '@leasehold/core';
 
 /**
@@ -229,6 +230,29 @@ const table: Record<Row, Record<Situation, string>> = {
     grace: '+RELEASED/ABANDONED',
     revoking: '+RELEASED/ABANDONED',
   },
+  // The lease is of gRPC origin: test/core/kubernetes-write has those of Kubernetes origin.
+  write: {
+    absent: '!LEASE_NOT_FOUND',
+    reserved: '!LEASE_NOT_FOUND',
+    available: '+ACQUIRED/REQUESTED',
+    expired: '+ACQUIRED/REQUESTED',
+    delayed: '!LEASE_HELD',
+    held: '!LEASE_HELD',
+    overdue: '!LEASE_HELD',
+    grace: '!LEASE_HELD',
+    revoking: '!LEASE_HELD',
+  },
+  'write of a new object': {
+    absent: '+ACQUIRED/REQUESTED',
+    reserved: '!NAME_RESERVED',
+    available: '!LEASE_EXISTS',
+    expired: '!LEASE_EXISTS',
+    delayed: '!LEASE_EXISTS',
+    held: '!LEASE_EXISTS',
+    overdue: '!LEASE_EXISTS',
+    grace: '!LEASE_EXISTS',
+    revoking: '!LEASE_EXISTS',
+  },
 };
 
 type Row =
@@ -241,13 +265,26 @@ type Row =
   | 'revoke by force'
   | 'update by the holder'
   | 'delete without a guard'
-  | 'elapse with somebody waiting';
+  | 'elapse with somebody waiting'
+  | 'write of a new object';
 
 const nowMs = 50_000;
 const token = 70n;
 const version = 90n;
 const lease = { namespace: 'default', name: 'example' };
 const claim: Claim = { holder: 'b', acquireId: 'other', durationMs: 10_000 };
+
+const object: Omit<WriteCommand, 'resourceVersion'> = {
+  kind: 'write',
+  ...lease,
+  spec: { holderIdentity: 'b', leaseDurationSeconds: 10 },
+  labels: emptyMap,
+  annotations: emptyMap,
+  part: { generateName: '', ownerReferences: [], finalizers: [], managedFields: [] },
+  readAtMs: nowMs,
+  strict: false,
+  dryRun: false,
+};
 
 const commands: Record<Row, Command> = {
   'acquire by another': { kind: 'acquire', ...lease, claim, waitMs: 0, priority: 0 },
@@ -291,6 +328,8 @@ const commands: Record<Row, Command> = {
   'elapse with somebody waiting': { kind: 'elapse', ...lease },
   checkpoint: { kind: 'checkpoint', ...lease, fencingToken: token, renewTimeMs: 5 },
   abandon: { kind: 'abandon', ...lease, resourceVersion: version },
+  write: { ...object, resourceVersion: version },
+  'write of a new object': { ...object, resourceVersion: 0n },
 };
 
 const held: LeaseRecord = {
@@ -316,6 +355,8 @@ const held: LeaseRecord = {
   keepAfterExpiryMs: undefined,
   revoking: undefined,
   reservedMs: undefined,
+  origin: 'grpc',
+  kubernetes: undefined,
 };
 const expired: LeaseRecord = { ...held, state: 'EXPIRED' };
 const revoking: LeaseRecord = { ...held, revoking: { graceMs: 3_000, transferTo: '' } };

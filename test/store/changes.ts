@@ -26,6 +26,8 @@ export function newRecord(name: string, fields: Partial<LeaseRecord> = {}): Leas
     keepAfterExpiryMs: undefined,
     revoking: undefined,
     reservedMs: undefined,
+    origin: 'grpc',
+    kubernetes: undefined,
     ...fields,
   };
 }

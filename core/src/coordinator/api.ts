@@ -24,6 +24,22 @@ export interface LeaseCoordinator {
   /** Reads a page of leases, in the order of namespace and name. @throws {LeaseError} */
   list(query: ListQuery): ListPage;
 
+  /** The namespaces that have leases, in their order. @throws {LeaseError} */
+  namespaces(): readonly string[];
+
+  /** All leases of a namespace, or of all when it is empty, in the order of namespace and name. @throws {LeaseError} */
+  records(namespace: string): readonly LeaseRecord[];
+
+  /**
+   * The same as they were at a revision. One ahead of this server is waited for, as `reach` does.
+   *
+   * @throws {LeaseError} `REVISION_COMPACTED` when the history kept does not tell, `REVISION_UNKNOWN` when it was never issued here.
+   */
+  recordsAt(namespace: string, revision: bigint): Promise<readonly LeaseRecord[]>;
+
+  /** Resolves once this server has come to a revision; waits 3 s for it. @throws {LeaseError} `REVISION_IN_FUTURE` */
+  reach(revision: bigint): Promise<void>;
+
   /** How much longer a held lease stays held; `undefined` when it is not held. */
   remainingMs(record: LeaseRecord): number | undefined;
 
@@ -108,7 +124,7 @@ export interface WatchMessage {
   readonly revision: bigint;
 }
 
-export interface WatchEvent extends Omit<LeaseEvent, 'previousLabels'> {
+export interface WatchEvent extends LeaseEvent {
   readonly revision: CommittedChange['revision'];
   readonly wasSelected: boolean;
 }

@@ -235,13 +235,14 @@ export class CommitQueue {
   #publish(batch: readonly Staged[], committed: readonly CommittedChange[], decidedMs: number): void {
     const { clock, hub } = this.#parts;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+    const before = batch.map(({ entry }) => entry.record);
     batch.forEach((staged, index) => {
       const change = committed[index];
       if (change !== undefined) {
         this.#apply(staged, change, now);
       }
     });
-    hub.publish(committed);
+    hub.publish(committed, before);
     batch.forEach((staged, index) => {
       const change = committed[index];
       if (change !== undefined) {

@@ -18,7 +18,9 @@ import { LeaseAttachment } from './entry.js';
 import { LeaseTable } from './lease-table.js';
 import { listPage } from './list.js';
 import type { CoordinatorOptions } from './options.js';
+import { Past } from './past.js';
 import { nobody } from './pending.js';
+import { RecentChanges } from './recent-changes.js';
 import { Sweeper } from './sweeper.js';
 import { Waiting } from './waiting.js';
 import { WatchHub } from './watch-hub.js';
@@ -68,6 +70,7 @@ class Coordinator implements LeaseCoordinator {
   readonly #sweeper: Sweeper;
   readonly #checkpointer: Checkpointer;
   readonly #hub: WatchHub;
+  readonly #past: Past;
   readonly #waiting: Waiting;
   /** Why nothing is taken any more; `undefined` while all is well. */
   #closed: LeaseError | undefined;
@@ -77,12 +80,14 @@ class Coordinator implements LeaseCoordinator {
     this.#options = options;
     this.#store = store;
     this.#table = table;
+    const recent = new RecentChanges(options.recentChangesMax ?? 8192, revision);
+    this.#past = new Past(store, table, recent);
     this.#hub = new WatchHub({
       store,
       clock,
+      recent,
       revision,
       watchersMax: limits.watchersMax,
-      recentChangesMax: options.recentChangesMax ?? 8192,
       bookmarkIntervalMs: options.bookmarkIntervalMs ?? 10_000,
     });
     this.#waiting = new Waiting(clock, limits, (entry) => {
@@ -151,6 +156,11 @@ class Coordinator implements LeaseCoordinator {
     return { record, remainingMs: this.remainingMs(record) };
   }
 
+  namespaces(): readonly string[] {
+    this.#checkReadable();
+    return this.#table.namespaces();
+  }
+
   list(query: ListQuery): ListPage {
     this.#checkReadable();
     if (query.namespace !== '') {
@@ -161,6 +171,21 @@ class Coordinator implements LeaseCoordinator {
       revision: this.revision,
       remainingMs: (record) => this.remainingMs(record),
     });
+  }
+
+  records(namespace: string): readonly LeaseRecord[] {
+    this.#checkReadable();
+    return this.#table.records(namespace);
+  }
+
+  async recordsAt(namespace: string, revision: bigint): Promise<readonly LeaseRecord[]> {
+    await this.reach(revision);
+    return this.#past.recordsAt(namespace, revision);
+  }
+
+  async reach(revision: bigint): Promise<void> {
+    this.#checkReadable();
+    await this.#hub.reach(revision);
   }
 
   remainingMs(record: LeaseRecord): number | undefined {

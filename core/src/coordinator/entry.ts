@@ -192,6 +192,10 @@ export class Entry implements Standing {
   }
 
   #continueTenure(record: LeaseRecord, before: LeaseRecord | undefined, decision: ChangeDecision, nowMs: number): void {
+    // Only the Kubernetes API makes a duration shorter, or longer without a renewal: what it writes counts at once.
+    if (before !== undefined && record.origin === 'kubernetes') {
+      this.deadlineMs += record.durationMs - before.durationMs;
+    }
     if (decision.renews !== undefined) {
       this.renew(decision.renews.from === 'commit' ? nowMs : decision.renews.atMs, record.durationMs);
       this.recordedAtMs = nowMs;

@@ -1,6 +1,6 @@
 import BTreeModule from 'sorted-btree';
 import { Entry } from './entry.js';
-import { isVisible, type LeaseKey } from '../lease/record.js';
+import { isVisible, type LeaseKey, type LeaseRecord } from '../lease/record.js';
 
 // The package is CommonJS: its default export is behind another `default` for ES modules.
 const { default: BTree } = BTreeModule as unknown as { default: typeof BTreeModule.default };
@@ -33,6 +33,11 @@ export class LeaseTable {
     return this.#perNamespace.get(namespace) ?? 0;
   }
 
+  /** The namespaces with records that callers can see, in their order. */
+  namespaces(): string[] {
+    return [...this.#perNamespace.keys()].sort();
+  }
+
   /** Keeps the order and the counts true after the record of an entry has changed, and forgets an entry that holds nothing. */
   refresh(entry: Entry, wasVisible: boolean): void {
     const visible = isVisible(entry.record);
@@ -57,6 +62,11 @@ export class LeaseTable {
     if (entry.isEmpty()) {
       this.#entries.delete(entry.key);
     }
+  }
+
+  /** What callers can see, in order: all of it, or that of one namespace. */
+  records(namespace: string): LeaseRecord[] {
+    return [...this.after('', namespace)].map(({ record }) => record).filter(isVisible);
   }
 
   /** Visible leases after a key, in order, all of them or those of one namespace. */

@@ -1,9 +1,12 @@
 import type { CommittedChange } from '../lease/change.js';
+import type { LeaseRecord } from '../lease/record.js';
 
 /** The newest changes, in memory, for watches that are nearly up to date. Older ones come from the store. */
 export class RecentChanges {
   readonly #max: number;
   #changes: CommittedChange[] = [];
+  /** What each of them replaced. */
+  #before: (LeaseRecord | undefined)[] = [];
   /** The revision before the first change kept. */
   #floor: bigint;
 
@@ -12,13 +15,16 @@ export class RecentChanges {
     this.#floor = revision;
   }
 
-  add(changes: readonly CommittedChange[]): void {
+  /** `before`: what each of the changes replaced. */
+  add(changes: readonly CommittedChange[], before: readonly (LeaseRecord | undefined)[]): void {
     this.#changes.push(...changes);
+    this.#before.push(...before);
     // Cut in halves, so that the cost of a commit does not depend on how much is kept.
     if (this.#changes.length > 2 * this.#max) {
       const dropped = this.#changes.length - this.#max;
       this.#floor = this.#changes[dropped - 1]?.revision ?? this.#floor;
       this.#changes = this.#changes.slice(dropped);
+      this.#before = this.#before.slice(dropped);
     }
   }
 
@@ -36,6 +42,14 @@ export class RecentChanges {
   after(revision: bigint, limit: number): readonly CommittedChange[] {
     const start = this.#indexAfter(revision);
     return this.#changes.slice(start, start + limit);
+  }
+
+  /** Calls `take` for every change after a revision, oldest first, with what it replaced. */
+  forEachAfter(revision: bigint, take: (change: CommittedChange, before: LeaseRecord | undefined) => void): void {
+    const start = this.#indexAfter(revision);
+    this.#changes.slice(start).forEach((change, index) => {
+      take(change, this.#before[start + index]);
+    });
   }
 
   #indexAfter(revision: bigint): number {

@@ -24,10 +24,10 @@ function select(query: WatchQuery, event: LeaseEvent, revision: bigint): WatchEv
   const { type, reason, lease, previousLabels } = event;
   const wasSelected = previousLabels !== undefined && query.selector.matches(previousLabels);
   if (type === 'DELETED') {
-    return wasSelected ? { type, reason, lease, revision, wasSelected } : undefined;
+    return wasSelected ? { type, reason, lease, previousLabels, revision, wasSelected } : undefined;
   }
   if (query.selector.matches(lease.labels)) {
-    return { type, reason, lease, revision, wasSelected };
+    return { type, reason, lease, previousLabels, revision, wasSelected };
   }
-  return wasSelected ? { type: 'DELETED', reason: 'UNSELECTED', lease, revision, wasSelected } : undefined;
+  return wasSelected ? { type: 'DELETED', reason: 'UNSELECTED', lease, previousLabels, revision, wasSelected } : undefined;
 }

@@ -1,14 +1,14 @@
 import type { Watch, WatchEvent, WatchQuery, WatchSink } from './api.js';
 import type { Clock } from '../clock.js';
 import type { CommittedChange } from '../lease/change.js';
-import { LeaseError, limitExceeded } from '../lease/errors.js';
-import { leaseKey } from '../lease/record.js';
+import { limitExceeded, type LeaseError } from '../lease/errors.js';
+import { leaseKey, type LeaseRecord } from '../lease/record.js';
 import type { Store } from '../store/store.js';
-import { RecentChanges } from './recent-changes.js';
+import { Ahead } from './ahead.js';
+import { readHistory } from './history.js';
+import type { RecentChanges } from './recent-changes.js';
 import { selectEvents } from './watch-filter.js';
 
-/** How long a watch from a revision ahead of this server waits for it. */
-const catchUpMs = 3000;
 /** How many changes a watch that is behind takes at once. */
 const pieceMax = 256;
 
@@ -25,7 +25,7 @@ export class WatchHub {
   readonly #all = new Set<Watcher>();
   /** Watches of everything, of one namespace, of one lease: a change costs nothing for watches of other leases. */
   readonly #byTarget = new Map<string, Set<Watcher>>();
-  readonly #ahead = new Set<Watcher>();
+  readonly #ahead: Ahead;
   #cancelBookmarks: () => void;
   #revision: bigint;
 
@@ -33,7 +33,8 @@ export class WatchHub {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#watchersMax = options.watchersMax;
-    this.#recent = new RecentChanges(options.recentChangesMax, options.revision);
+    this.#recent = options.recent;
+    this.#ahead = new Ahead(options.clock, options.revision);
     this.#revision = options.revision;
     const bookmark = (): void => {
       this.#bookmark();
@@ -47,13 +48,24 @@ export class WatchHub {
     return this.#revision;
   }
 
-  /** Hands over changes in the order of their revisions. */
-  publish(changes: readonly CommittedChange[]): void {
+  /** Resolves once a revision was published. @throws {LeaseError} `REVISION_IN_FUTURE`: it was not within a moment. */
+  reach(revision: bigint): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (revision <= this.#revision) {
+        resolve();
+      } else {
+        this.#ahead.wait(revision, { reached: resolve, refused: reject });
+      }
+    });
+  }
+
+  /** Hands over changes in the order of their revisions, with what each of them replaced. */
+  publish(changes: readonly CommittedChange[], before: readonly (LeaseRecord | undefined)[]): void {
     const last = changes.at(-1);
     if (last === undefined) {
       return;
     }
-    this.#recent.add(changes);
+    this.#recent.add(changes, before);
     this.#revision = last.revision;
     const touched = new Set<Watcher>();
     for (const change of changes) {
@@ -68,12 +80,7 @@ export class WatchHub {
     touched.forEach((watcher) => {
       watcher.flush(last.revision);
     });
-    this.#ahead.forEach((watcher) => {
-      if (watcher.position <= last.revision) {
-        this.#ahead.delete(watcher);
-        this.#start(watcher);
-      }
-    });
+    this.#ahead.reach(last.revision);
   }
 
   /** @throws {LeaseError} `LIMIT_EXCEEDED` */
@@ -87,7 +94,10 @@ export class WatchHub {
     const others = this.#byTarget.get(target) ?? new Set();
     this.#byTarget.set(target, others.add(watcher));
     if (watcher.position > this.#revision) {
-      this.#awaitRevision(watcher);
+      watcher.cancelWait = this.#ahead.wait(watcher.position, {
+        reached: () => this.#start(watcher),
+        refused: (error) => this.#end(watcher, error),
+      });
     } else {
       this.#start(watcher);
     }
@@ -105,22 +115,14 @@ export class WatchHub {
   /** Ends all watches. */
   close(error: LeaseError): void {
     this.#cancelBookmarks();
+    this.#ahead.close(error);
     for (const watcher of [...this.#all]) {
       this.#end(watcher, error);
     }
   }
 
-  #awaitRevision(watcher: Watcher): void {
-    this.#ahead.add(watcher);
-    watcher.cancelTimer = this.#clock.after(catchUpMs, () => {
-      const message = `Watch from revision ${watcher.position}: it is in the future, this server is at ${this.#revision}`;
-      this.#end(watcher, new LeaseError('REVISION_IN_FUTURE', message, { oldestRevision: this.#revision }));
-    });
-  }
-
   /** Checks that the starting revision was issued here and is kept; then sends it back and begins. */
   #start(watcher: Watcher): void {
-    watcher.cancelTimer();
     if (watcher.position === this.#revision || this.#recent.knows(watcher.position)) {
       this.#begin(watcher);
       return;
@@ -132,6 +134,7 @@ export class WatchHub {
   }
 
   #begin(watcher: Watcher): void {
+    watcher.state = 'behind';
     watcher.send([], watcher.position);
     this.#feed(watcher);
   }
@@ -173,27 +176,14 @@ export class WatchHub {
 
   #read(watcher: Watcher, limit: number, take: (changes: readonly CommittedChange[]) => void): void {
     watcher.reading = true;
-    const after = watcher.position;
-    this.#store.history(after, limit).then(
-      (page) => {
+    readHistory(this.#store, watcher.position, limit).then(
+      (changes) => {
         watcher.reading = false;
-        if (watcher.state === 'ended') {
-          return;
-        }
-        switch (page.kind) {
-          case 'page':
-            take(page.changes);
-            return;
-          case 'compacted':
-            this.#end(watcher, gone('REVISION_COMPACTED', `is older than the history kept`, after, page.oldest));
-            return;
-          case 'unknown':
-            this.#end(watcher, gone('REVISION_UNKNOWN', `was never issued here`, after, page.oldest));
+        if (watcher.state !== 'ended') {
+          take(changes);
         }
       },
-      (cause: unknown) => {
-        this.#end(watcher, new LeaseError('STORE_UNAVAILABLE', 'Watch: the history cannot be read', {}, { cause }));
-      },
+      (error: unknown) => this.#end(watcher, error as LeaseError),
     );
   }
 
@@ -214,9 +204,8 @@ export class WatchHub {
 
   #remove(watcher: Watcher): void {
     watcher.state = 'ended';
-    watcher.cancelTimer();
+    watcher.cancelWait();
     this.#all.delete(watcher);
-    this.#ahead.delete(watcher);
     const target = targetOf(watcher.query);
     const others = this.#byTarget.get(target);
     others?.delete(watcher);
@@ -230,23 +219,25 @@ export interface WatchHubOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly watchersMax: number;
-  readonly recentChangesMax: number;
+  /** The newest changes, up to `revision`: the hub adds what it publishes. */
+  readonly recent: RecentChanges;
   readonly bookmarkIntervalMs: number;
   /** The last committed revision. */
   readonly revision: bigint;
 }
 
-/** One watch: `behind` until it has caught up, then `live`. */
+/** One watch: `starting` until its revision is known to be good, `behind` until it has caught up, then `live`. */
 class Watcher {
   readonly query: WatchQuery;
   readonly sink: WatchSink;
-  state: 'behind' | 'live' | 'ended' = 'behind';
+  state: 'starting' | 'behind' | 'live' | 'ended' = 'starting';
   /** Everything up to here was sent, or was not for this watch. Means nothing while it is live. */
   position: bigint;
   writable = true;
   /** Whether a piece is on its way. */
   reading = false;
-  cancelTimer: () => void = () => undefined;
+  /** Calls off the wait for a revision ahead. */
+  cancelWait: () => void = () => undefined;
   #collected: WatchEvent[] = [];
 
   constructor(query: WatchQuery, sink: WatchSink, revision: bigint) {
@@ -285,15 +276,4 @@ function targetOf(query: WatchQuery): string {
 
 function targetsOf(change: CommittedChange): readonly string[] {
   return ['', change.key.slice(0, change.key.indexOf('/')), change.key];
-}
-
-function gone(
-  reason: 'REVISION_COMPACTED' | 'REVISION_UNKNOWN',
-  why: string,
-  revision: bigint,
-  oldestRevision: bigint,
-): LeaseError {
-  return new LeaseError(reason, `Watch from revision ${revision}: it ${why}, the oldest one is ${oldestRevision}`, {
-    oldestRevision,
-  });
 }

@@ -1,4 +1,5 @@
 import type { CommittedChange } from './change.js';
+import type { KubernetesPart, KubernetesSpec } from './kubernetes-part.js';
 import type { LeaseRecord, StringMap } from './record.js';
 
 /**
@@ -14,6 +15,7 @@ export type Command =
   | CreateCommand
   | UpdateCommand
   | DeleteCommand
+  | WriteCommand
   | ElapseCommand
   | CheckpointCommand
   | AbandonCommand;
@@ -103,6 +105,23 @@ export interface DeleteCommand extends OnLease {
   readonly force: boolean;
 }
 
+/** A whole object as the Kubernetes API writes it: create, update and all kinds of patches come down to this. */
+export interface WriteCommand extends OnLease {
+  readonly kind: 'write';
+  /** The version that the object was made from; 0: there was none. */
+  readonly resourceVersion: bigint;
+  readonly spec: KubernetesSpec;
+  readonly labels: StringMap;
+  readonly annotations: StringMap;
+  readonly part: Omit<KubernetesPart, 'spec' | 'deletionTimeMs'>;
+  /** Monotonic instant at which the request's bytes had been read: a renewal counts from here. */
+  readonly readAtMs: number;
+  /** Refuses to take a living lease from its holder. */
+  readonly strict: boolean;
+  /** Decides, and changes nothing. */
+  readonly dryRun: boolean;
+}
+
 /** Time has passed: do what is due, if anything still is. Sent by the sweeper alone. */
 export interface ElapseCommand extends OnLease {
   readonly kind: 'elapse';
@@ -154,6 +173,7 @@ export interface AnswerKinds {
   create: 'written';
   update: 'written';
   delete: 'deleted';
+  write: 'written' | 'deleted';
   elapse: 'done';
   checkpoint: 'done';
   abandon: 'done';

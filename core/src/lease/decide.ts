@@ -5,6 +5,7 @@ import { decideAcquire } from './verbs/acquire.js';
 import { decideAbandon, decideCheckpoint, decideElapse } from './verbs/internal.js';
 import { decideCreate, decideDelete, decideUpdate } from './verbs/manage.js';
 import { decideRelease, decideRevoke } from './verbs/end.js';
+import { decideWrite } from './verbs/write.js';
 import { decideRenew, decideValidate } from './verbs/renew.js';
 
 /** Decides a command: a pure function of the lease's standing, the command and the moment. */
@@ -26,6 +27,8 @@ export function decide(standing: Standing, command: Command, moment: Moment): De
       return decideUpdate(standing, command, moment);
     case 'delete':
       return decideDelete(standing, command, moment);
+    case 'write':
+      return decideWrite(standing, command, moment);
     case 'elapse':
       return decideElapse(standing, command, moment);
     case 'checkpoint':

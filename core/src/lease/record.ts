@@ -1,3 +1,5 @@
+import type { KubernetesPart } from './kubernetes-part.js';
+
 /**
  * The record of a lease: what is durable and versioned about it. That its holder is alive is not in it (see `coordinator/entry.ts`).
  */
@@ -41,7 +43,14 @@ export interface LeaseRecord {
   readonly revoking: Revoking | undefined;
   /** Set once the lease is deleted but its name stays reserved: for how long, counted from the deletion or from a later start. */
   readonly reservedMs: number | undefined;
+  /** Through which API the last tenure was granted: it decides whose rules count while it lives. */
+  readonly origin: LeaseOrigin;
+  /** What the Kubernetes API has written of it; `undefined`: nothing. */
+  readonly kubernetes: KubernetesPart | undefined;
 }
+
+/** Through which API a tenure was granted. */
+export type LeaseOrigin = 'grpc' | 'kubernetes';
 
 /** Whether somebody holds the lease. `EXPIRED`: its last holder stays recorded. */
 export type LeaseState = 'AVAILABLE' | 'HELD' | 'EXPIRED';

@@ -1,5 +1,6 @@
 import type { Change, EventReason, LeaseEvent } from './change.js';
 import type { Claim } from './commands.js';
+import { withoutSpec } from './kubernetes.js';
 import { emptyMap, isVisible, leaseKey, type LeaseRecord, type StringMap } from './record.js';
 import type { Moment, Queue } from './situation.js';
 
@@ -42,6 +43,32 @@ export interface Ending {
   readonly delayed: boolean;
   /** The waiter who is to be granted next, if it still waits; empty: the first. */
   readonly transferTo: string;
+}
+
+/** The record with which a tenure begins. */
+export function beginTenure(record: LeaseRecord, claim: Claim, moment: Moment): LeaseRecord {
+  const changesHands = record.lastHolder !== '' && record.lastHolder !== claim.holder;
+  return {
+    ...record,
+    state: 'HELD',
+    holder: claim.holder,
+    lastHolder: claim.holder,
+    acquireId: claim.acquireId,
+    durationMs: claim.durationMs,
+    transitions: record.transitions + (changesHands ? 1 : 0),
+    renewals: 0,
+    acquireTimeMs: moment.wallMs,
+    renewTimeMs: moment.wallMs,
+    endTimeMs: 0,
+    labels: claim.labels ?? record.labels,
+    annotations: claim.annotations ?? record.annotations,
+    lockDelayMs: claim.lockDelayMs ?? record.lockDelayMs,
+    delayed: false,
+    keepAfterExpiryMs: claim.keepAfterExpiryMs ?? record.keepAfterExpiryMs,
+    revoking: undefined,
+    origin: 'grpc',
+    kubernetes: withoutSpec(record.kubernetes),
+  };
 }
 
 /** The change that ends a tenure and, in the same revision, grants the lease to the next in the queue, if that is allowed now. */
@@ -91,35 +118,14 @@ export function newRecord(lease: LeaseName, moment: Moment): LeaseRecord {
     keepAfterExpiryMs: undefined,
     revoking: undefined,
     reservedMs: undefined,
+    origin: 'grpc',
+    kubernetes: undefined,
   };
 }
 
 /** Labels that selectors saw before a change. */
 function visibleLabels(record: LeaseRecord | undefined): StringMap | undefined {
   return isVisible(record) ? record.labels : undefined;
-}
-
-function beginTenure(record: LeaseRecord, claim: Claim, moment: Moment): LeaseRecord {
-  const changesHands = record.lastHolder !== '' && record.lastHolder !== claim.holder;
-  return {
-    ...record,
-    state: 'HELD',
-    holder: claim.holder,
-    lastHolder: claim.holder,
-    acquireId: claim.acquireId,
-    durationMs: claim.durationMs,
-    transitions: record.transitions + (changesHands ? 1 : 0),
-    renewals: 0,
-    acquireTimeMs: moment.wallMs,
-    renewTimeMs: moment.wallMs,
-    endTimeMs: 0,
-    labels: claim.labels ?? record.labels,
-    annotations: claim.annotations ?? record.annotations,
-    lockDelayMs: claim.lockDelayMs ?? record.lockDelayMs,
-    delayed: false,
-    keepAfterExpiryMs: claim.keepAfterExpiryMs ?? record.keepAfterExpiryMs,
-    revoking: undefined,
-  };
 }
 
 function endTenure(record: LeaseRecord, ending: Ending, moment: Moment): LeaseRecord {
@@ -131,5 +137,7 @@ function endTenure(record: LeaseRecord, ending: Ending, moment: Moment): LeaseRe
     endTimeMs: moment.wallMs,
     delayed: ending.delayed && record.lockDelayMs > 0,
     revoking: undefined,
+    // An expired lease keeps its holder, and what was written with it.
+    kubernetes: expired ? record.kubernetes : withoutSpec(record.kubernetes),
   };
 }

@@ -52,6 +52,12 @@ export function validateCommand(command: Command, limits: Limits): void {
       checkGuard('resource_version', command.resourceVersion);
       checkGuard('fencing_token', command.fencingToken);
       return;
+    case 'write':
+      checkText('spec.holderIdentity', command.spec.holderIdentity ?? '', limits.annotationsBytesMax);
+      checkLabels(command.labels, limits);
+      checkAnnotations(command.annotations, limits);
+      checkGuard('resource_version', command.resourceVersion);
+      return;
     case 'elapse':
     case 'checkpoint':
     case 'abandon':

@@ -1,6 +1,7 @@
 import type { EventType } from '../change.js';
 import type { AcquireCommand, BusyLease } from '../commands.js';
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
+import { withRenewal } from '../kubernetes.js';
 import { isHeld, leaseKey, sameMap, type LeaseRecord } from '../record.js';
 import { inTheWayMs, notTheHolder } from '../refusals.js';
 import { isOverdue, situationOf, type Moment, type Standing } from '../situation.js';
@@ -61,9 +62,12 @@ function grant(standing: Standing, command: AcquireCommand, moment: Moment): Dec
 /** A repeat of the request that began the living tenure: the same token, a fresh deadline. */
 function grantAgain(record: LeaseRecord, command: AcquireCommand, moment: Moment): Decision {
   const { claim } = command;
+  const durationMs = Math.max(record.durationMs, claim.durationMs);
+  const grown = durationMs > record.durationMs ? durationMs : undefined;
   const next: LeaseRecord = {
     ...record,
-    durationMs: Math.max(record.durationMs, claim.durationMs),
+    durationMs,
+    kubernetes: withRenewal(record.kubernetes, moment.wallMs, grown),
     labels: claim.labels ?? record.labels,
     annotations: claim.annotations ?? record.annotations,
     lockDelayMs: claim.lockDelayMs ?? record.lockDelayMs,

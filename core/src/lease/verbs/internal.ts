@@ -1,5 +1,6 @@
 import type { AbandonCommand, CheckpointCommand, ElapseCommand } from '../commands.js';
 import { changing, nothing, type ChangeDecision, type Decision } from '../decision.js';
+import { withRenewal } from '../kubernetes.js';
 import { isHeld, leaseKey, type LeaseRecord } from '../record.js';
 import { isOverdue, situationOf, type Moment, type Standing } from '../situation.js';
 import { endChange, grantChange, type Succession } from '../tenure.js';
@@ -41,7 +42,8 @@ export function decideCheckpoint(standing: Standing, command: CheckpointCommand)
   if (!isHeld(record) || record.fencingToken !== command.fencingToken || record.renewTimeMs === command.renewTimeMs) {
     return nothing;
   }
-  const next: LeaseRecord = { ...record, renewTimeMs: command.renewTimeMs };
+  const { renewTimeMs } = command;
+  const next: LeaseRecord = { ...record, renewTimeMs, kubernetes: withRenewal(record.kubernetes, renewTimeMs) };
   return changing(
     {
       key: leaseKey(record.namespace, record.name),

@@ -1,6 +1,7 @@
 import type { CreateCommand, DeleteCommand, UpdateCommand } from '../commands.js';
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
 import { LeaseError } from '../errors.js';
+import type { KubernetesPart } from '../kubernetes-part.js';
 import { emptyMap, isHeld, leaseKey, sameMap, type LeaseRecord, type StringMap } from '../record.js';
 import { detailOf, inTheWayMs, notFound, notTheHolder, staleVersion, visible } from '../refusals.js';
 import { situationOf, type Moment, type Standing } from '../situation.js';
@@ -91,6 +92,9 @@ export function decideDelete(standing: Standing, command: DeleteCommand, moment:
   if (refusal !== undefined) {
     return refuse(refusal);
   }
+  if (record.kubernetes !== undefined && record.kubernetes.finalizers.length > 0) {
+    return mark(record, record.kubernetes, moment);
+  }
   const situation = situationOf(standing, moment.nowMs);
   switch (situation) {
     case 'absent':
@@ -128,6 +132,24 @@ function remove(record: LeaseRecord, reservedMs: number | undefined, leftMs: num
     },
     (committed) => ({ kind: 'deleted', record: { ...record, resourceVersion: committed.revision }, reservedMs: leftMs }),
     { ends: isHeld(record) },
+  );
+}
+
+/** What has finalizers is only marked; it goes with the last of them. */
+function mark(record: LeaseRecord, part: KubernetesPart, moment: Moment): Decision {
+  if (part.deletionTimeMs !== undefined) {
+    return { kind: 'answer', answer: { kind: 'deleted', record, reservedMs: undefined } };
+  }
+  const marked: LeaseRecord = { ...record, kubernetes: { ...part, deletionTimeMs: moment.wallMs } };
+  return changing(
+    {
+      key: leaseKey(record.namespace, record.name),
+      expected: record.resourceVersion,
+      record: marked,
+      grants: false,
+      events: [{ type: 'UPDATED', reason: 'REQUESTED', lease: marked, previousLabels: record.labels }],
+    },
+    (committed) => ({ kind: 'deleted', record: recordOf(committed), reservedMs: undefined }),
   );
 }
 

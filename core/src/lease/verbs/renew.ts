@@ -1,5 +1,6 @@
 import type { RenewCommand, ValidateCommand } from '../commands.js';
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
+import { withRenewal } from '../kubernetes.js';
 import { isHeld, leaseKey, type LeaseRecord } from '../record.js';
 import { notFound, notTheHolder, revoked, visible } from '../refusals.js';
 import { situationOf, type Moment, type Standing } from '../situation.js';
@@ -14,7 +15,12 @@ export function decideRenew(standing: Standing, command: RenewCommand, moment: M
   if (refusal !== undefined) {
     return refuse(refusal);
   }
-  const next: LeaseRecord = { ...record, renewals: record.renewals + 1, renewTimeMs: moment.wallMs };
+  const next: LeaseRecord = {
+    ...record,
+    renewals: record.renewals + 1,
+    renewTimeMs: moment.wallMs,
+    kubernetes: withRenewal(record.kubernetes, moment.wallMs),
+  };
   return changing(
     {
       key: leaseKey(record.namespace, record.name),

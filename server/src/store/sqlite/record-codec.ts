@@ -5,7 +5,9 @@ import {
   type CommittedChange,
   type EventReason,
   type EventType,
+  type KubernetesPart,
   type LeaseEvent,
+  type LeaseOrigin,
   type LeaseRecord,
   type LeaseState,
   type NoteEntry,
@@ -112,6 +114,8 @@ interface StoredRecord {
   readonly keepAfterExpiryMs?: number | undefined;
   readonly revoking?: Revoking | undefined;
   readonly reservedMs?: number | undefined;
+  readonly origin?: LeaseOrigin | undefined;
+  readonly kubernetes?: KubernetesPart | undefined;
 }
 
 interface StoredEvent {
@@ -146,6 +150,8 @@ function storedRecord(record: LeaseRecord): StoredRecord {
     keepAfterExpiryMs: record.keepAfterExpiryMs,
     revoking: record.revoking,
     reservedMs: record.reservedMs,
+    origin: unlessUsual(record.origin, 'grpc'),
+    kubernetes: record.kubernetes,
   };
 }
 
@@ -176,6 +182,8 @@ function readRecord(identity: Identity, stored: StoredRecord): LeaseRecord {
     keepAfterExpiryMs: stored.keepAfterExpiryMs,
     revoking: stored.revoking,
     reservedMs: stored.reservedMs,
+    origin: orUsual(stored.origin, 'grpc'),
+    kubernetes: stored.kubernetes,
   };
 }
 
