@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { kubeconfig } from './kubeconfig.js';
 
 /** What `leasehold --help` prints. */
 const usage = `Usage: leasehold <command>
 
 Commands:
-  serve          serve leases over gRPC; see leasehold serve --help
+  serve          serve leases over gRPC and the Kubernetes API; see leasehold serve --help
+  kubeconfig     print a kubeconfig for a running server; see leasehold kubeconfig --help
 
 Options:
   -h, --help     print this
@@ -23,6 +25,8 @@ async function run([command, ...args]: readonly string[]): Promise<number> {
       const { serve } = await import('@leasehold/server');
       return serve(args, process);
     }
+    case 'kubeconfig':
+      return kubeconfig(args, process);
     case '--version':
       process.stdout.write(`${version()}\n`);
       return 0;
