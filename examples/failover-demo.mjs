@@ -57,7 +57,7 @@ async function demonstrate() {
 /** Starts a server on a free port and waits for the log line that tells it. */
 async function startServer() {
   const store = `sqlite:${join(directory, 'leases.db')}`;
-  start('server', [path('../cli/dist/main.js'), 'serve', '--listen', '127.0.0.1:0', '--store', store]);
+  start('server', [path('../cli/dist/main.js'), 'serve', '--listen', '127.0.0.1:0', '--http-listen', 'off', '--store', store]);
   const line = await until(() => lines.find(({ name, text }) => name === 'server' && text.includes('"address"')));
   return JSON.parse(line.text).address;
 }

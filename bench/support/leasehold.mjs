@@ -48,7 +48,19 @@ export async function withStore(action) {
  */
 export async function startLeasehold(store) {
   const begin = performance.now();
-  const command = ['--expose-gc', '--import', probe, main, 'serve', '--store', store, '--listen', '127.0.0.1:0'];
+  const command = [
+    '--expose-gc',
+    '--import',
+    probe,
+    main,
+    'serve',
+    '--store',
+    store,
+    '--listen',
+    '127.0.0.1:0',
+    '--http-listen',
+    'off',
+  ];
   const server = start(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   const address = await serving(server);
   const startedInMs = performance.now() - begin;

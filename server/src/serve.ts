@@ -55,7 +55,7 @@ async function run(options: ServerOptions, host: HostProcess, log: Log): Promise
     log.fatal({ err: error }, `The server could not start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
-  log.info({ address: server.address, port: server.port, store: options.store }, 'Serving');
+  log.info({ address: server.address, port: server.port, http: server.http?.address, store: options.store }, 'Serving');
   if ((await ending.first) === 'failed') {
     return 1;
   }

@@ -15,10 +15,16 @@ import { Engine } from './engine.js';
 import { GrpcServer } from './grpc/server.js';
 import { createHealth } from './grpc/health.js';
 import { IdentityLease, type IdentityOptions } from './identity-lease.js';
+import { allowAll } from './kubernetes/access/authorizer.js';
+import { KubernetesApi } from './kubernetes/api.js';
+import { HttpServer } from './kubernetes/http/server.js';
+import { LeaseService } from './kubernetes/lease-service.js';
+import { randomSuffix } from './kubernetes/name-suffix.js';
+import { createRoutes } from './kubernetes/routes.js';
 import { silentLog, type Log } from './log.js';
 import type { ServerOptions } from './options/table.js';
 import { openStore } from './store/open-store.js';
-import { isLoopback, readTls } from './tls.js';
+import { isLoopback, readTls, type TlsFiles } from './tls.js';
 
 /** The parts of a server that a caller may bring along. */
 export interface ServerParts {
@@ -40,6 +46,8 @@ export interface RunningServer {
   readonly port: number;
   /** `host:port`, as a client dials it. */
   readonly address: string;
+  /** Where the Kubernetes API is served; `undefined`: nowhere. */
+  readonly http: { readonly port: number; readonly address: string } | undefined;
   /**
    * Shuts down in order. Repeating it waits for the same end.
    *
@@ -49,7 +57,7 @@ export interface RunningServer {
 }
 
 /**
- * The composition root: opens the store, starts the coordinator on it, and serves gRPC.
+ * The composition root: opens the store, starts the coordinator on it, and serves gRPC and the Kubernetes API.
  *
  * @throws {OptionError} a file that the options name is not what it should be.
  * @throws the store cannot be opened, or the address cannot be bound.
@@ -57,7 +65,12 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions, parts: ServerParts = {}): Promise<RunningServer> {
   const { log = silentLog(), clock = systemClock } = parts;
   const limits = limitsOf(options);
-  const tls = await readTls(options);
+  const tls = await readTls('tls', { cert: options.tlsCert, key: options.tlsKey, clientCa: options.tlsClientCa });
+  const httpTls = await readTls('http-tls', {
+    cert: options.httpTlsCert,
+    key: options.httpTlsKey,
+    clientCa: options.httpTlsClientCa,
+  });
   const health = createHealth();
   const engine = new Engine({
     openStore: parts.openStore ?? (() => openStore(options, clock)),
@@ -68,6 +81,7 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
     onUnavailable(error) {
       health.setServing(false);
       grpc.abortStreams(error);
+      http?.abortStreams();
     },
     onAvailable() {
       health.setServing(true);
@@ -84,28 +98,58 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
     keepaliveMs: options.keepalive,
     keepaliveTimeoutMs: options.keepaliveTimeout,
   });
+  const http = createHttp(options, httpTls, { engine, clock, log });
   await engine.start();
-  const port = await listen(grpc, engine);
+  const { port, httpPort } = await listen(grpc, http, engine);
   health.setServing(true);
   if (tls === undefined && !isLoopback(options.listen.host)) {
     log.warn({ listen: options.listen }, 'Connections are not encrypted, and come from other machines: see --tls-cert');
   }
   const identity = options.identityLease ? new IdentityLease({ engine, clock, log, ...identityOf(options) }) : undefined;
   identity?.start();
-  const drainParts = { engine, grpc, health, identity, clock, timeoutMs: options.drainTimeout };
+  const drainParts = { engine, grpc, http, health, identity, clock, timeoutMs: options.drainTimeout };
   let drained: Promise<void> | undefined;
   return {
     port,
     address: addressOf(options.listen.host, port),
+    http:
+      options.httpListen === undefined ? undefined : { port: httpPort, address: addressOf(options.httpListen.host, httpPort) },
     drain: () => (drained ??= drain(drainParts)),
   };
 }
 
-async function listen(grpc: GrpcServer, engine: Engine): Promise<number> {
+/** The front of the Kubernetes API; `undefined`: it is not served. */
+function createHttp(
+  { httpListen, kubernetesStrict, maxHttpConnections, maxStreamsPerConnection }: ServerOptions,
+  tls: TlsFiles | undefined,
+  { engine, clock, log }: { readonly engine: Engine; readonly clock: Clock; readonly log: Log },
+): HttpServer | undefined {
+  if (httpListen === undefined) {
+    return undefined;
+  }
+  if (tls === undefined && !isLoopback(httpListen.host)) {
+    log.warn({ listen: httpListen }, 'The Kubernetes API is not encrypted, and reached from other machines: see --http-tls-cert');
+  }
+  const leases = new LeaseService({ engine, clock, strict: kubernetesStrict, newSuffix: randomSuffix });
+  const routes = createRoutes({ leases, engine, authorizer: allowAll, clock });
+  return new HttpServer({
+    ...{ api: new KubernetesApi(routes, allowAll), clock, log, tls, listen: httpListen },
+    connectionsMax: maxHttpConnections,
+    streamsPerConnectionMax: maxStreamsPerConnection,
+  });
+}
+
+/** Begins to serve on both ports, or on none. */
+async function listen(
+  grpc: GrpcServer,
+  http: HttpServer | undefined,
+  engine: Engine,
+): Promise<{ port: number; httpPort: number }> {
   try {
-    return await grpc.listen();
+    const port = await grpc.listen();
+    return { port, httpPort: (await http?.listen()) ?? 0 };
   } catch (error) {
-    await engine.drain();
+    await Promise.all([engine.drain(), grpc.shutdown(0), http?.shutdown(0)]);
     throw error;
   }
 }

@@ -1,7 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { OptionError } from './options/parse.js';
-import type { ServerOptions } from './options/table.js';
 
 /** What a server shows of itself and asks of clients, as PEM. */
 export interface TlsFiles {
@@ -11,28 +10,32 @@ export interface TlsFiles {
   readonly clientCa: Buffer | undefined;
 }
 
+/** Where they are; `undefined`: not given. */
+export type TlsPaths = Readonly<Record<keyof TlsFiles, string | undefined>>;
+
 /**
- * Reads the files that the options name, and checks what is in them: a server that could not shake hands with anybody is not to start.
+ * Reads the files that options name, and checks what is in them: a server that could not shake hands with anybody is not to start.
  * They are read once; a renewed certificate takes a restart.
  *
+ * @param flag what the options begin with: `http-tls` for `--http-tls-cert`.
  * @returns `undefined` where no certificate is named.
  * @throws {OptionError} a file cannot be read, or holds something else. The message says nothing of what it holds.
  */
-export async function readTls({ tlsCert, tlsKey, tlsClientCa }: ServerOptions): Promise<TlsFiles | undefined> {
-  if (tlsCert === undefined || tlsKey === undefined) {
+export async function readTls(flag: string, paths: TlsPaths): Promise<TlsFiles | undefined> {
+  if (paths.cert === undefined || paths.key === undefined) {
     return undefined;
   }
-  const cert = await read('--tls-cert', tlsCert);
-  const key = await read('--tls-key', tlsKey);
-  const clientCa = tlsClientCa === undefined ? undefined : await read('--tls-client-ca', tlsClientCa);
+  const cert = await read(`--${flag}-cert`, paths.cert);
+  const key = await read(`--${flag}-key`, paths.key);
+  const clientCa = paths.clientCa === undefined ? undefined : await read(`--${flag}-client-ca`, paths.clientCa);
   const inPem = 'must hold a certificate in PEM';
-  const certificate = attempt(() => new X509Certificate(cert)) ?? refuse('--tls-cert', inPem, tlsCert);
-  const privateKey = attempt(() => createPrivateKey(key)) ?? refuse('--tls-key', 'must hold a private key in PEM', tlsKey);
+  const certificate = attempt(() => new X509Certificate(cert)) ?? refuse(`--${flag}-cert`, inPem, paths.cert);
+  const privateKey = attempt(() => createPrivateKey(key)) ?? refuse(`--${flag}-key`, 'must hold a private key in PEM', paths.key);
   if (!certificate.checkPrivateKey(privateKey)) {
-    refuse('--tls-key', 'must be the key of the certificate in --tls-cert', tlsKey);
+    refuse(`--${flag}-key`, `must be the key of the certificate in --${flag}-cert`, paths.key);
   }
   if (clientCa !== undefined && attempt(() => new X509Certificate(clientCa)) === undefined) {
-    refuse('--tls-client-ca', inPem, tlsClientCa);
+    refuse(`--${flag}-client-ca`, inPem, paths.clientCa);
   }
   return { cert, key, clientCa };
 }

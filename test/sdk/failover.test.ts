@@ -231,7 +231,9 @@ async function cancelMany(transport: Transport, waits: readonly string[], count:
 /** A server that writes down the holders of waits, as they come to it. */
 async function countingServer(): Promise<{ address: string; waits: string[] }> {
   const waits: string[] = [];
-  const request = parseOptions(['--listen', '127.0.0.1:0', '--store', 'memory:', '--identity-lease', 'off'], {});
+  const request = parseOptions(['--listen', '127.0.0.1:0', '--store', 'memory:', '--identity-lease', 'off'], {
+    LEASEHOLD_HTTP_LISTEN: 'off',
+  });
   if (request.kind !== 'serve') throw new Error('asked for help');
   const server = await startServer(request.options, {
     startCoordinator: async (options) => {

@@ -263,7 +263,7 @@ function serve(...flags: string[]): Promise<RunningServer> {
 }
 
 async function serveWith(parts: ServerParts, ...flags: string[]): Promise<RunningServer> {
-  const request = parseOptions(['--listen', '127.0.0.1:0', ...flags], {});
+  const request = parseOptions(['--listen', '127.0.0.1:0', ...flags], { LEASEHOLD_HTTP_LISTEN: 'off' });
   if (request.kind !== 'serve') {
     throw new Error('asked for help');
   }

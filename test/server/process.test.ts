@@ -55,14 +55,14 @@ describe('leasehold serve', () => {
   test('says clearly that another process has the file', async () => {
     const store = `sqlite:${join(directory, 'leasehold.db')}`;
     await serve('--store', store);
-    const second = run('serve', '--listen', '127.0.0.1:0', '--store', store);
+    const second = run('serve', '--listen', '127.0.0.1:0', '--http-listen', 'off', '--store', store);
     expect(await second.exited).toBe(1);
     expect(second.stdout()).toContain('The server could not start: ');
   });
 
   test('says clearly that the port is taken', async () => {
     const first = await serve('--store', 'memory:');
-    const second = run('serve', '--listen', first.address, '--store', 'memory:');
+    const second = run('serve', '--listen', first.address, '--http-listen', 'off', '--store', 'memory:');
     expect(await second.exited).toBe(1);
     expect(second.stdout()).toContain(`Listen on ${first.address}`);
   });
@@ -128,7 +128,7 @@ interface Served extends Run {
 
 /** Starts a server on a free port and waits until it says that it serves. */
 async function serve(...flags: string[]): Promise<Served> {
-  const server = run('serve', '--listen', '127.0.0.1:0', ...flags);
+  const server = run('serve', '--listen', '127.0.0.1:0', '--http-listen', 'off', ...flags);
   if (server.child.stdout === null) {
     throw new Error('no output');
   }

@@ -27,7 +27,7 @@ export interface TestServer {
 
 /** A server on a free port with a store in memory, and a client of it. Both end with the test. Its own lease is for flags to turn on. */
 export async function startTestServer(flags: readonly string[] = [], parts: ServerParts = {}): Promise<TestServer> {
-  const environment = { LEASEHOLD_IDENTITY_LEASE: 'off' };
+  const environment = { LEASEHOLD_HTTP_LISTEN: 'off', LEASEHOLD_IDENTITY_LEASE: 'off' };
   const request = parseOptions(['--listen', '127.0.0.1:0', '--store', 'memory:', ...flags], environment);
   if (request.kind !== 'serve') {
     throw new Error('asked for help');

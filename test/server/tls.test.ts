@@ -151,7 +151,9 @@ async function files({ cert, key }: Certificate): Promise<string[]> {
 
 async function serve(flags: readonly string[], warnings: string[] = []): Promise<RunningServer> {
   const listen = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
-  const request = parseOptions(['--store', 'memory:', '--identity-lease', 'off', ...listen, ...flags], {});
+  const request = parseOptions(['--store', 'memory:', '--identity-lease', 'off', ...listen, ...flags], {
+    LEASEHOLD_HTTP_LISTEN: 'off',
+  });
   if (request.kind !== 'serve') throw new Error('asked for help');
   const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) });
   const server = await startServer(request.options, { log });

@@ -45,8 +45,8 @@ export class ServerProcess {
     const { store = 'memory:', port = 0, args = [], env = {} } = options;
     const child = spawn(process.execPath, [main, 'serve', '--store', store, '--listen', `127.0.0.1:${port}`, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      // Its own lease is for tests to turn on: it takes revisions.
-      env: { ...process.env, LEASEHOLD_IDENTITY_LEASE: 'off', ...env },
+      // Tests turn on what they are about: the Kubernetes API has one port by default, and the server's own lease takes revisions.
+      env: { LEASEHOLD_HTTP_LISTEN: 'off', ...process.env, LEASEHOLD_IDENTITY_LEASE: 'off', ...env },
     });
     const exited = once(child, 'exit');
     return new ServerProcess(child, exited, await addressOf(child, exited));

@@ -10,7 +10,7 @@ export function helpText(): string {
   return [
     'Usage: leasehold serve [options]',
     '',
-    'Serves leases over gRPC until it gets SIGTERM or SIGINT, then drains and exits with 0.',
+    'Serves leases over gRPC and the Kubernetes API until it gets SIGTERM or SIGINT, then drains and exits with 0.',
     'Every option can be set as a flag or as an environment variable; the flag counts first.',
     'Exit codes: 0 drained, 1 failed, 2 an option is wrong.',
     '',

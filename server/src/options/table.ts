@@ -4,6 +4,7 @@ import {
   duration,
   formatDuration,
   listenAddress,
+  listenAddressOrOff,
   logLevel,
   onOff,
   optionalFile,
@@ -18,14 +19,22 @@ import {
 /** Everything that can be set about a server. All times in milliseconds, all sizes in bytes. */
 export interface ServerOptions {
   readonly listen: ListenAddress;
+  /** Where the Kubernetes API is served; `undefined`: nowhere. */
+  readonly httpListen: ListenAddress | undefined;
   readonly store: StoreLocation;
-  /** The server's certificate and those that lead up to who signed it, in PEM; `undefined`: connections are not encrypted. */
+  /** The server's certificate for gRPC and those that lead up to who signed it, in PEM; `undefined`: connections are not encrypted. */
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   /** Who signs the certificates that clients have to show; `undefined`: they show none. */
   readonly tlsClientCa: string | undefined;
+  /** The same for the Kubernetes API. */
+  readonly httpTlsCert: string | undefined;
+  readonly httpTlsKey: string | undefined;
+  readonly httpTlsClientCa: string | undefined;
   /** At most one checkpoint for each lease and interval; 0: none. */
   readonly renewalCheckpoint: number;
+  /** Whether the Kubernetes API, too, refuses to take a living lease from its holder. */
+  readonly kubernetesStrict: boolean;
   /** How many changes watches can resume across. */
   readonly historyMax: number;
   readonly logLevel: LogLevel;
@@ -47,6 +56,8 @@ export interface ServerOptions {
   readonly maxHeartbeatStreams: number;
   readonly maxHandlesPerStream: number;
   readonly maxStreamsPerConnection: number;
+  /** Of the Kubernetes API: a watch over HTTP/1.1 has one to itself. */
+  readonly maxHttpConnections: number;
   readonly maxPendingCommands: number;
   readonly maxPageSize: number;
   readonly maxRenewBatch: number;
@@ -77,15 +88,35 @@ export interface OptionDefinition<T> {
 /** The one table of options: parsing, `--help` and the names of variables follow from it. */
 export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinition<ServerOptions[K]> } = {
   listen: define('listen', listenAddress, '127.0.0.1:7400', 'address to serve gRPC on; port 0: any free one'),
+  httpListen: define(
+    'http-listen',
+    listenAddressOrOff,
+    '127.0.0.1:7401',
+    'address to serve the Kubernetes API on; off: do not serve it',
+  ),
   store: define('store', storeLocation, 'sqlite:./data/leasehold.db', 'where leases are kept; memory: is gone with the process'),
   tlsCert: define('tls-cert', optionalFile, 'none', 'certificate of the server, PEM; none: connections are not encrypted'),
   tlsKey: define('tls-key', optionalFile, 'none', 'private key of that certificate, PEM, without a passphrase'),
   tlsClientCa: define('tls-client-ca', optionalFile, 'none', 'certificates that sign those which clients have to show, PEM'),
+  httpTlsCert: define('http-tls-cert', optionalFile, 'none', 'certificate of the Kubernetes API, PEM; none: not encrypted'),
+  httpTlsKey: define('http-tls-key', optionalFile, 'none', 'private key of that certificate, PEM, without a passphrase'),
+  httpTlsClientCa: define(
+    'http-tls-client-ca',
+    optionalFile,
+    'none',
+    'certificates that sign those which clients of the Kubernetes API have to show, PEM',
+  ),
   renewalCheckpoint: define(
     'renewal-checkpoint',
     duration(0, days(1)),
     '10s',
     'at most one recorded renewal for each lease and interval; 0: none',
+  ),
+  kubernetesStrict: define(
+    'kubernetes-strict',
+    onOff,
+    'off',
+    'the Kubernetes API, too, refuses to take a living lease from its holder',
   ),
   historyMax: define('history-max', count(1000, 1e9), '1000000', 'changes kept for watches that resume'),
   logLevel: define('log-level', logLevel, 'info', 'trace, debug, info, warn, error, fatal or silent'),
@@ -121,6 +152,7 @@ export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinitio
     '10000',
     'calls and streams under way on one connection',
   ),
+  maxHttpConnections: define('max-http-connections', count(1, 1e6), '25000', 'connections to the Kubernetes API'),
   maxPendingCommands: define('max-pending-commands', count(1, 1e7), '100000', 'changes that wait for their commit'),
   maxPageSize: define('max-page-size', count(1, 100_000), '1000', 'leases on one page of a list'),
   maxRenewBatch: define('max-renew-batch', count(1, 10_000), '1000', 'renewals in one RenewBatch'),
@@ -157,25 +189,38 @@ export function findContradiction(options: ServerOptions): Contradiction | undef
     const rule = `must be at least --max-annotations-bytes (${maxAnnotationsBytes} bytes), or no message could carry them`;
     return { option: 'maxMessageBytes', rule };
   }
-  if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
-    return options.tlsCert === undefined
-      ? { option: 'tlsCert', rule: 'must be given together with --tls-key' }
-      : { option: 'tlsKey', rule: 'must be given together with --tls-cert' };
-  }
-  if (options.tlsClientCa !== undefined && options.tlsCert === undefined) {
-    return { option: 'tlsClientCa', rule: 'must be given together with --tls-cert and --tls-key' };
-  }
   if (options.identityRenewal > options.identityDuration / 2) {
     const rule = `must be at most half of --identity-duration (${formatDuration(options.identityDuration)})`;
     return { option: 'identityRenewal', rule };
   }
-  return undefined;
+  return (
+    findTlsContradiction(options, { cert: 'tlsCert', key: 'tlsKey', clientCa: 'tlsClientCa' }) ??
+    findTlsContradiction(options, { cert: 'httpTlsCert', key: 'httpTlsKey', clientCa: 'httpTlsClientCa' })
+  );
 }
 
 /** Two options that cannot both hold. */
 export interface Contradiction {
   readonly option: keyof ServerOptions;
   readonly rule: string;
+}
+
+type FileOption = { [K in keyof ServerOptions]: undefined extends ServerOptions[K] ? K : never }[keyof ServerOptions];
+
+/** A certificate is of no use without its key, nor is who signs those of clients to a server that has none itself. */
+function findTlsContradiction(
+  options: ServerOptions,
+  { cert, key, clientCa }: Readonly<Record<'cert' | 'key' | 'clientCa', FileOption>>,
+): Contradiction | undefined {
+  const flag = (option: FileOption): string => `--${optionTable[option].flag}`;
+  if ((options[cert] === undefined) !== (options[key] === undefined)) {
+    const [missing, given] = options[cert] === undefined ? [cert, key] : [key, cert];
+    return { option: missing, rule: `must be given together with ${flag(given)}` };
+  }
+  if (options[clientCa] !== undefined && options[cert] === undefined) {
+    return { option: clientCa, rule: `must be given together with ${flag(cert)} and ${flag(key)}` };
+  }
+  return undefined;
 }
 
 /** The environment variable of an option: `--max-duration` is `LEASEHOLD_MAX_DURATION`. */

@@ -82,6 +82,25 @@ export const listenAddress: ValueKind<ListenAddress> = {
   },
 };
 
+/** `HOST:PORT`, or `off`. */
+export const listenAddressOrOff: ValueKind<ListenAddress | undefined> = {
+  placeholder: 'HOST:PORT|off',
+  parse(text) {
+    return text === 'off' ? undefined : listenAddress.parse(text);
+  },
+};
+
+/** A switch. */
+export const onOff: ValueKind<boolean> = {
+  placeholder: 'on|off',
+  parse(text) {
+    if (text !== 'on' && text !== 'off') {
+      throw new RuleError('must be on or off');
+    }
+    return text === 'on';
+  },
+};
+
 /** `sqlite:PATH` or `memory:`. */
 export const storeLocation: ValueKind<StoreLocation> = {
   placeholder: 'sqlite:PATH|memory:',
@@ -94,17 +113,6 @@ export const storeLocation: ValueKind<StoreLocation> = {
       throw new RuleError('must be sqlite:PATH or memory:');
     }
     return { kind: 'sqlite', path };
-  },
-};
-
-/** Whether to do something. */
-export const onOff: ValueKind<boolean> = {
-  placeholder: 'on|off',
-  parse(text) {
-    if (text !== 'on' && text !== 'off') {
-      throw new RuleError('must be on or off');
-    }
-    return text === 'on';
   },
 };
 

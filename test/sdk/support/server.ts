@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 
 /** A server on a free port, or on the one given; it ends with the test. */
 export async function serve(store = 'memory:', port = 0, options: readonly string[] = []): Promise<RunningServer> {
-  const args = ['--listen', `127.0.0.1:${port}`, '--store', store, '--identity-lease', 'off', ...options];
+  const args = ['--listen', `127.0.0.1:${port}`, '--http-listen', 'off', '--store', store, '--identity-lease', 'off', ...options];
   const request = parseOptions(args, {});
   if (request.kind !== 'serve') throw new Error('asked for help');
   const server = await startServer(request.options);

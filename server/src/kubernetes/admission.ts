@@ -1,0 +1,90 @@
+import type { KubernetesSpec } from '@leasehold/core';
+import { goQuote } from './codec/go-quote.js';
+import { sameJson, type Json } from './json.js';
+import type { LeaseObject, OwnerReference } from './lease-object.js';
+import { withoutNothing, type LooseMeta } from './object-meta.js';
+import { badRequest, leaseInvalid, StatusError } from './status.js';
+import { validateCreate, validateUpdate } from './validation.js';
+import { namespaceComplaints } from './validation/formats.js';
+
+/**
+ * A lease as it may be created: without what only the server may say. Its name has been made, its place checked.
+ *
+ * @throws {StatusError} 404: there can be no such namespace. 422: its fields break rules.
+ */
+export function admitCreate({ metadata, spec = {}, ...object }: LeaseObject): LeaseObject {
+  const { namespace = '', name = '' } = metadata;
+  if (namespaceComplaints(namespace).length > 0) {
+    const details = { name: namespace, kind: 'namespaces' };
+    throw new StatusError(404, 'NotFound', `namespaces ${goQuote(namespace)} not found`, { details });
+  }
+  const { uid, resourceVersion, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, selfLink, ...kept } = metadata;
+  const admitted = { ...object, metadata: withoutNothing(kept), spec: served(spec) };
+  const causes = validateCreate(admitted);
+  if (causes.length > 0) throw leaseInvalid(name, causes);
+  return admitted;
+}
+
+/**
+ * A lease as it may take the place of another one: with what only the server may say as it was.
+ *
+ * @throws {StatusError} 422: its fields break rules, or it changes what cannot be changed.
+ */
+export function admitUpdate({ metadata, spec = {}, ...object }: LeaseObject, before: LeaseObject): LeaseObject {
+  const { generation, uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = before.metadata;
+  const { selfLink, ...kept } = metadata;
+  const restored: LooseMeta = {
+    ...kept,
+    generation,
+    uid: (metadata.uid ?? '') === '' ? uid : metadata.uid,
+    creationTimestamp,
+    deletionTimestamp: deletionTimestamp ?? metadata.deletionTimestamp,
+    deletionGracePeriodSeconds: metadata.deletionGracePeriodSeconds ?? deletionGracePeriodSeconds,
+  };
+  const admitted = { ...object, metadata: withoutNothing(restored), spec: served(spec) };
+  const causes = validateUpdate(admitted, before);
+  if (causes.length > 0) throw leaseInvalid(before.metadata.name ?? '', causes);
+  return admitted;
+}
+
+/** Where an object belongs. */
+export interface LeasePlace {
+  readonly namespace: string;
+  /** `undefined`: it says so itself. */
+  readonly name: string | undefined;
+}
+
+/** The object in its place, which it may leave out, but not contradict. @throws {StatusError} 400 */
+export function inPlace(object: LeaseObject, { namespace, name }: LeasePlace): LeaseObject {
+  const { metadata } = object;
+  if (metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  const given = metadata.name ?? '';
+  if (name !== undefined && given === '') {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (name !== undefined && given !== name) {
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+  }
+  return metadata.namespace === namespace ? object : { ...object, metadata: { ...metadata, namespace } };
+}
+
+/** The object with each owner once, and whose uid came twice. */
+export function withOwnersOnce(object: LeaseObject): { readonly object: LeaseObject; readonly twice: readonly string[] } {
+  const { ownerReferences } = object.metadata;
+  if (ownerReferences === undefined || ownerReferences.length < 2) return { object, twice: [] };
+  const once: OwnerReference[] = [];
+  const twice: string[] = [];
+  for (const owner of ownerReferences) {
+    const isThere = once.some((other) => sameJson(owner as unknown as Json, other as unknown as Json));
+    if (isThere) twice.push(owner.uid);
+    else once.push(owner);
+  }
+  return { object: { ...object, metadata: { ...object.metadata, ownerReferences: once } }, twice };
+}
+
+/** Without what Kubernetes keeps only where elections are coordinated (its feature gate CoordinatedLeaderElection). */
+function served({ strategy, preferredHolder, ...spec }: KubernetesSpec): KubernetesSpec {
+  return spec;
+}

@@ -1,0 +1,47 @@
+import { StatusError } from '../status.js';
+
+/** How objects travel. */
+export type Format = 'json' | 'yaml' | 'protobuf';
+
+export const mediaTypes: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
+};
+
+/** A media type with its parameters, as in `Content-Type` and in each part of `Accept`. Names are in lower case. */
+export interface MediaType {
+  readonly type: string;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+export function parseMediaType(text: string): MediaType {
+  const [type = '', ...parameters] = text.split(';').map((part) => part.trim());
+  const entries = parameters.map((parameter): [string, string] => {
+    const [name = '', value = ''] = parameter.split(/\s*=\s*(.*)/s);
+    return [name.toLowerCase(), value.replace(/^"(.*)"$/s, '$1')];
+  });
+  return { type: type.toLowerCase(), parameters: new Map(entries) };
+}
+
+/**
+ * How a body is written. Without a content type it is JSON: the Python client sends none.
+ *
+ * @throws StatusError 415
+ */
+export function formatOfBody(contentType: string | undefined): Format {
+  if (contentType === undefined || contentType === '') return 'json';
+  const type = contentType === mediaTypes.protobuf ? contentType : parseMediaType(contentType).type;
+  const format = formats.find((candidate) => mediaTypes[candidate] === type);
+  if (format === undefined) throw unsupportedMediaType(Object.values(mediaTypes));
+  return format;
+}
+
+/** 415: a body that nobody here can read. */
+export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`;
+  return new StatusError(415, 'UnsupportedMediaType', message);
+}
+
+/** In the order in which Kubernetes prefers and names them. */
+export const formats: readonly Format[] = ['json', 'yaml', 'protobuf'];

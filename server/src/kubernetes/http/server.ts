@@ -1,0 +1,222 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '@leasehold/core';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { within } from '../../clock.js';
+import { mediaTypes, unsupportedMediaType } from '../codec/media-type.js';
+import type { StreamAnswer } from '../lease-api.js';
+import type { ApiAnswer, ApiRequest } from '../request.js';
+import { badRequest, StatusError } from '../status.js';
+import { BodyReader, ClientGone } from './body.js';
+import { Closing } from './closing.js';
+import { errorAnswer, type FaultLog } from './error-answer.js';
+import { HttpStream, type OpenStream } from './http-stream.js';
+import { Connections, createListener, type ConnectionLimits, type TlsFiles } from './listener.js';
+import { answerOnSocket, answerUnreadable } from './raw-answer.js';
+import { HttpRequest, type ReadBody } from './request.js';
+import { WebSocketStream } from './web-socket-stream.js';
+
+/** What is served over HTTP. */
+export interface HttpApi {
+  /**
+   * Answers a request, or answers it by the stream and resolves to `undefined`.
+   *
+   * @throws {StatusError} what it is refused with. Anything else is a fault of this server.
+   */
+  answer(request: ApiRequest, openStream: () => StreamAnswer): Promise<ApiAnswer | undefined>;
+}
+
+/** What an HTTP server is made of. */
+export interface HttpServerOptions extends ConnectionLimits {
+  readonly api: HttpApi;
+  readonly clock: Clock;
+  readonly log: FaultLog;
+  /** A host name or an IP address without brackets; port 0: any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** `undefined`: connections are not encrypted. */
+  readonly tls: TlsFiles | undefined;
+}
+
+/** The HTTP front: reads requests to their end, hands them to the API, and writes what it answers. */
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #app: FastifyInstance;
+  readonly #bodies: BodyReader;
+  readonly #connections = new Connections();
+  readonly #streams = new Set<OpenStream>();
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#bodies = new BodyReader(options.clock, bodyLimits);
+    this.#app = fastify({
+      serverFactory: (onRequest): Server => {
+        const listener = createListener(onRequest, this.#connections, options.tls, options);
+        return listener.on('upgrade', this.#upgrade);
+      },
+      clientErrorHandler: answerUnreadable,
+      frameworkErrors: (_error, _request, reply) => {
+        this.#send(reply, errorAnswer(badRequest('the request cannot be read'), options.log));
+      },
+      return503OnClosing: false,
+    });
+    // Bodies are read below, whatever they are said to be: what they are is for the API to judge.
+    this.#app.removeAllContentTypeParsers();
+    this.#app.addContentTypeParser('*', (_request, _body, done) => done(null));
+    this.#app.setErrorHandler((error, _request, reply) => {
+      this.#send(reply, errorAnswer(asUnread(error), options.log));
+    });
+    this.#app.setNotFoundHandler(this.#handle);
+    this.#app.all('*', this.#handle);
+  }
+
+  /** Begins to serve. Resolves to the port. @throws the address cannot be bound. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options.listen;
+    try {
+      await this.#app.listen({ host, port });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`Listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${why}`, { cause: error });
+    }
+    return (this.#app.server.address() as AddressInfo).port;
+  }
+
+  /** Ends all streams at once: what was promised from memory may not hold, so nothing more is said. */
+  abortStreams(): void {
+    [...this.#streams].forEach((stream) => stream.abort());
+  }
+
+  /** Refuses new connections, ends streams in order, lets requests under way end for `graceMs`, then cuts what is left. */
+  async shutdown(graceMs: number): Promise<void> {
+    const closed = this.#app.close().then(() => 'closed' as const);
+    [...this.#streams].forEach((stream) => stream.end());
+    this.#connections.closeSessions();
+    if ((await within(this.#options.clock, graceMs, closed)) === undefined) {
+      this.#connections.destroy();
+      await closed;
+    }
+  }
+
+  readonly #handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const closing = new Closing(reply.raw);
+    const openStream = (): OpenStream =>
+      new HttpStream(reply.raw, closing, (started) => {
+        reply.hijack();
+        this.#addStream(started, closing);
+      });
+    try {
+      const body = await this.#readBody(request.raw);
+      const answer = await this.#answer(() => new HttpRequest(request.raw, body, closing), openStream);
+      if (answer !== undefined) {
+        this.#send(reply, answer);
+      }
+    } catch (error) {
+      if (error instanceof ClientGone) {
+        reply.hijack();
+      } else {
+        this.#send(reply, errorAnswer(error, this.#options.log));
+      }
+    }
+    return reply;
+  };
+
+  readonly #upgrade = (raw: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const closing = new Closing(socket.on('error', () => socket.destroy()));
+    const openStream = (): OpenStream =>
+      new WebSocketStream({ raw, socket, head }, (started) => this.#addStream(started, closing));
+    const request = (): HttpRequest => {
+      checkOrigin(raw);
+      return new HttpRequest(raw, this.#unread(), closing);
+    };
+    void this.#answer(request, openStream).then((answer) => {
+      if (answer !== undefined) {
+        answerOnSocket(socket, answer);
+      }
+    });
+  };
+
+  /** Asks the API. Resolves to `undefined` when the answer goes on, or has been cut, as a stream. */
+  async #answer(makeRequest: () => HttpRequest, openStream: () => OpenStream): Promise<ApiAnswer | undefined> {
+    const { api, log } = this.#options;
+    let stream: OpenStream | undefined;
+    try {
+      return await api.answer(makeRequest(), () => (stream ??= openStream()));
+    } catch (error) {
+      const answer = errorAnswer(error, log);
+      if (stream?.started !== true) {
+        return answer;
+      }
+      stream.abort();
+      return undefined;
+    }
+  }
+
+  async #readBody(raw: IncomingMessage): Promise<ReadBody> {
+    if (raw.method === 'GET' || raw.method === 'HEAD') {
+      return this.#unread();
+    }
+    const body = await this.#bodies.read(raw);
+    if (raw.socket.writableEnded) {
+      // What came behind it is no request, so that this one may have been meant otherwise: its client has been told so already.
+      throw new ClientGone('What came behind the request is none');
+    }
+    return { body, readAtMs: this.#options.clock.monotonicMs() };
+  }
+
+  #unread(): ReadBody {
+    return { body: new Uint8Array(), readAtMs: this.#options.clock.monotonicMs() };
+  }
+
+  #send(reply: FastifyReply, { code, headers, contentType, body }: ApiAnswer): void {
+    reply.code(code).header('cache-control', 'no-cache, private');
+    if (headers !== undefined) {
+      reply.headers(headers);
+    }
+    if (body.length === 0) {
+      reply.send();
+    } else {
+      // As bytes: to the type of a text, Fastify adds its charset.
+      reply.header('content-type', contentType).send(typeof body === 'string' ? Buffer.from(body) : body);
+    }
+  }
+
+  #addStream(stream: OpenStream, closing: Closing): void {
+    this.#streams.add(stream);
+    closing.onClose(() => this.#streams.delete(stream));
+  }
+}
+
+const bodyLimits = {
+  // As kube-apiserver has it (MaxRequestBodyBytes).
+  bytesMax: 3 * 1024 ** 2,
+  allBytesMax: 256 * 1024 ** 2,
+  // As kube-apiserver has it (--request-timeout).
+  timeoutMs: 60_000,
+};
+
+/** What Fastify refuses before anybody is asked, such as a content type that is none. */
+function asUnread(error: unknown): unknown {
+  const code = typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : 500;
+  if (code === 415) {
+    return unsupportedMediaType(Object.values(mediaTypes));
+  }
+  return code < 500 ? badRequest('the request cannot be read') : error;
+}
+
+/**
+ * A page of another site must not reach a server on the reader's own machine: browsers let pages open WebSockets to anywhere, and say in
+ * `Origin` whose page it is. Other clients name the server itself there, or nobody.
+ *
+ * @throws {StatusError} 403
+ */
+function checkOrigin({ headers }: IncomingMessage): void {
+  const { origin, host } = headers;
+  if (origin !== undefined && hostOf(origin) !== hostOf(`http://${host ?? ''}`)) {
+    throw new StatusError(403, 'Forbidden', 'a WebSocket must be opened from the host that it is opened to');
+  }
+}
+
+function hostOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname : undefined;
+}

@@ -1,0 +1,79 @@
+import { readInteger, readSwitch } from '../query.js';
+import { objectInvalid } from '../status.js';
+import { forbidden, notSupported, type Cause } from '../validation/causes.js';
+import { readSelection, type Selection } from './selection.js';
+
+/** What a list or a watch is asked for (meta/v1 ListOptions). */
+export interface ListOptions {
+  readonly selection: Selection;
+  /** As it was sent; empty: the newest. */
+  readonly resourceVersion: string;
+  readonly resourceVersionMatch: string;
+  /** At most so many; `undefined`: all. */
+  readonly limit: number | undefined;
+  /** Where a page before has ended. */
+  readonly continueAt: string;
+  readonly timeoutSeconds: number | undefined;
+  readonly allowWatchBookmarks: boolean;
+  readonly sendInitialEvents: boolean | undefined;
+}
+
+/** Reads the options out of a query. @throws {StatusError} 400 */
+export function readListOptions(query: URLSearchParams): ListOptions {
+  const timeoutSeconds = readInteger(query, 'timeoutSeconds');
+  const limit = readInteger(query, 'limit') ?? 0;
+  return {
+    selection: readSelection(query),
+    resourceVersion: query.get('resourceVersion') ?? '',
+    resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
+    limit: limit > 0 ? limit : undefined,
+    continueAt: query.get('continue') ?? '',
+    timeoutSeconds,
+    allowWatchBookmarks: readSwitch(query, 'allowWatchBookmarks') ?? false,
+    sendInitialEvents: readSwitch(query, 'sendInitialEvents'),
+  };
+}
+
+/** Checks what a list may be asked for. @throws {StatusError} 422 */
+export function checkListOptions({ resourceVersion, continueAt, sendInitialEvents, ...options }: ListOptions): void {
+  const match = options.resourceVersionMatch;
+  const causes: Cause[] = [];
+  if (match !== '') {
+    if (resourceVersion === '')
+      causes.push(forbidden(matchField, `${matchField} is forbidden unless resourceVersion is provided`));
+    if (continueAt !== '') causes.push(forbiddenWithContinue);
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      causes.push(notSupported(matchField, match, ['Exact', 'NotOlderThan', '']));
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      causes.push(forbidden(matchField, `${matchField} "exact" is forbidden for resourceVersion "0"`));
+    }
+  }
+  if (sendInitialEvents !== undefined) {
+    causes.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  }
+  refuse(causes);
+}
+
+/** Checks what a watch may be asked for. @throws {StatusError} 422 */
+export function checkWatchOptions({ continueAt, sendInitialEvents, resourceVersionMatch: match }: ListOptions): void {
+  const causes: Cause[] = [];
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    causes.push(forbidden(matchField, `sendInitialEvents requires setting ${matchField} to NotOlderThan`));
+  }
+  if (match !== '') {
+    if (sendInitialEvents === undefined) {
+      causes.push(forbidden(matchField, `${matchField} is forbidden for watch unless sendInitialEvents is provided`));
+    }
+    if (match !== 'NotOlderThan') causes.push(notSupported(matchField, match, ['NotOlderThan']));
+    if (continueAt !== '') causes.push(forbiddenWithContinue);
+  }
+  refuse(causes);
+}
+
+const matchField = 'resourceVersionMatch';
+const forbiddenWithContinue = forbidden(matchField, `${matchField} is forbidden when continue is provided`);
+
+function refuse(causes: readonly Cause[]): void {
+  if (causes.length > 0) throw objectInvalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
+}

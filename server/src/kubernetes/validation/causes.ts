@@ -1,0 +1,35 @@
+import { goQuote } from '../codec/go-quote.js';
+import type { StatusCause } from '../status.js';
+
+/** Why a field is wrong, as Kubernetes puts it. */
+export type Cause = Required<StatusCause>;
+
+/** A value that breaks a rule. Texts of a type of their own in Go, and whatever is no text, are shown as JSON: see `asJson`. */
+export function invalid(field: string, value: unknown, rule: string): Cause {
+  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${shown(value)}: ${rule}` };
+}
+
+/** A value that is missing. */
+export function required(field: string, rule: string): Cause {
+  return { field, reason: 'FieldValueRequired', message: `Required value${rule === '' ? '' : `: ${rule}`}` };
+}
+
+/** A value that may not be given. */
+export function forbidden(field: string, rule: string): Cause {
+  return { field, reason: 'FieldValueForbidden', message: `Forbidden: ${rule}` };
+}
+
+/** A value that is none of those that there are. */
+export function notSupported(field: string, value: unknown, supported: readonly string[]): Cause {
+  const values = supported.map(goQuote).join(', ');
+  return { field, reason: 'FieldValueNotSupported', message: `Unsupported value: ${shown(value)}: supported values: ${values}` };
+}
+
+export function tooLong(field: string, maxBytes: number): Cause {
+  return { field, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maxBytes} bytes` };
+}
+
+/** A value as messages show it: texts in Go's quotes, anything else as JSON. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? goQuote(value) : JSON.stringify(value ?? null);
+}
