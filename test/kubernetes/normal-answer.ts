@@ -76,8 +76,7 @@ export class Normalizer {
   /** A body that is no JSON, such as YAML. */
   #text(text: string): string {
     const values = /(uid: |resourceVersion: |time: |creationTimestamp: )"?[\w:.-]+"?/g;
-    const own = /(?: {2}annotations:\n)(?: {4}leasehold\.dev\/.*\n)+/;
-    return text.replace(own, '').replaceAll(values, '$1<varies>').replaceAll(this.#namespace, '<ns>');
+    return text.replaceAll(values, '$1<varies>').replaceAll(this.#namespace, '<ns>');
   }
 
   /** Messages quote what differs from run to run. */
