@@ -6,7 +6,8 @@ import type { LeaseObject, ManagedFieldsEntry } from '../lease-object.js';
  * is none, and has no version of its own. Both objects are complete, as they are stored.
  */
 export function settleTimes(before: LeaseObject, after: LeaseObject): LeaseObject {
-  if (!sameBut(before, after)) return after;
+  // Most writes are renewals, which are told apart by their spec.
+  if (!sameJson(before.spec as Json | undefined, after.spec as Json | undefined) || !sameBut(before, after)) return after;
   const { managedFields } = before.metadata;
   return managedFields === undefined ? after : { ...after, metadata: { ...after.metadata, managedFields } };
 }

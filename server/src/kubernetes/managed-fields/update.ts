@@ -12,6 +12,7 @@ import {
 } from './managers.js';
 import { normalForm } from './normal-form.js';
 import { transfer, withoutUnowned } from './own-fields.js';
+import { rewriteOwn } from './rewrite-own.js';
 
 /** A write that states an object: a creation, an update, a patch that is not applied. */
 export interface Update {
@@ -33,6 +34,8 @@ export interface Update {
  * `[{}]` ends the tracking of this object until someone applies.
  */
 export function trackUpdate({ before, after, manager, now }: Update): readonly ManagedFieldsEntry[] | undefined {
+  const rewritten = before === undefined ? undefined : rewriteOwn(before, after, { manager, now });
+  if (rewritten !== undefined) return rewritten;
   const managers = statedManagers(before, after);
   if (managers.size === 0 && before !== undefined) return undefined;
   return writeManagers(updateManagers(managers, { before, after, manager, now }));
