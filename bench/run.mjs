@@ -12,6 +12,7 @@ const measures = [
   'heartbeat-echo',
   'cycles',
   'hand-over',
+  'kubernetes',
   'election-failover',
   'expiry',
   'memory',

@@ -16,10 +16,10 @@ const probe = new URL('probe.mjs', import.meta.url).href;
 /** The namespace of everything that the benchmark makes. */
 export const namespace = 'bench';
 
-/** Runs `action` with a server on a fresh store: a SQLite file, unless the benchmark was told `--memory`. */
-export async function withLeasehold({ memory }, action) {
+/** Runs `action` with a server on a fresh store: a SQLite file, unless the benchmark was told `--memory`. `flags`: more of them. */
+export async function withLeasehold({ memory, flags }, action) {
   return withStore(async (file) => {
-    const server = await startLeasehold(memory ? 'memory:' : file);
+    const server = await startLeasehold(memory ? 'memory:' : file, flags);
     try {
       return await action(server);
     } catch (error) {
@@ -43,26 +43,14 @@ export async function withStore(action) {
 /**
  * Starts a server and waits until it serves.
  *
- * @returns `address`, `pid`, `client` (the calls of the benchmark's own client as promises), `connect` for more connections, `ask` for the
+ * @returns `address`, `http` (where the Kubernetes API is served), `pid`, `client` (the calls of the benchmark's own client as promises), `connect` for more connections, `ask` for the
  *   loop's lag since it was last asked and the memory in use, and `startedInMs`
  */
-export async function startLeasehold(store) {
+export async function startLeasehold(store, flags = ['--http-listen', 'off']) {
   const begin = performance.now();
-  const command = [
-    '--expose-gc',
-    '--import',
-    probe,
-    main,
-    'serve',
-    '--store',
-    store,
-    '--listen',
-    '127.0.0.1:0',
-    '--http-listen',
-    'off',
-  ];
+  const command = ['--expose-gc', '--import', probe, main, 'serve', '--store', store, '--listen', '127.0.0.1:0', ...flags];
   const server = start(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  const address = await serving(server);
+  const { address, http } = await serving(server);
   const startedInMs = performance.now() - begin;
   const clients = [];
   const connect = () => {
@@ -72,6 +60,7 @@ export async function startLeasehold(store) {
   };
   return {
     address,
+    http,
     startedInMs,
     pid: server.child.pid,
     output: server.output,
@@ -127,8 +116,8 @@ export async function acquireMany({ client }, count, durationMs = 3_600_000) {
 function serving(server) {
   return new Promise((resolve, reject) => {
     createInterface(server.child.stdout).on('line', (line) => {
-      const { msg, address } = JSON.parse(line);
-      if (msg === 'Serving') resolve(address);
+      const { msg, address, http } = JSON.parse(line);
+      if (msg === 'Serving') resolve({ address, http });
     });
     server.child.on('exit', () => reject(new Error(`The server ended: ${server.output()}`)));
   });
