@@ -60,7 +60,7 @@ export function encodeWatchEvent(type: WatchEventType, object: AnyObject, format
 }
 
 /** An object as every encoding has it: leases always have a spec, and in a list their kind stands with the list. */
-function toWritten(object: AnyObject): object {
+export function toWritten(object: AnyObject): object {
   if (object.kind === 'Lease') return { ...object, spec: (object as LeaseObject).spec ?? {} };
   if (object.kind !== 'LeaseList') return object;
   const items = (object as LeaseList).items.map(({ metadata, spec = {} }) => ({ metadata, spec }));

@@ -7,7 +7,6 @@ import { StatusError } from '../status.js';
 import type { LeaseContext } from './context.js';
 import { readDeleteOptions } from './delete-options.js';
 import { removeLease } from './delete.js';
-import { toList } from './list.js';
 import { Reply } from './reply.js';
 
 /**
@@ -24,7 +23,7 @@ export async function deleteLeases(context: LeaseContext, request: ApiRequest, t
     const chunk = page.records.slice(start, start + atOnce);
     await Promise.all(chunk.map((record) => removeIfThere(context, record, deletion)));
   }
-  return reply.with(200, toList(page));
+  return reply.withList(page);
 }
 
 /** How many deletions are under way: enough to fill commits, and far from the bound that others share. */

@@ -1,6 +1,4 @@
-import { toObject } from '../convert.js';
-import { readList, type LeasePage } from '../list/read-list.js';
-import type { LeaseList } from '../objects.js';
+import { readList } from '../list/read-list.js';
 import type { ApiAnswer, ApiRequest, LeaseTarget } from '../request.js';
 import { checkListOptions, readListOptions } from '../selection/list-options.js';
 import type { LeaseContext } from './context.js';
@@ -11,10 +9,5 @@ export async function listLeases({ engine, clock }: LeaseContext, request: ApiRe
   const reply = new Reply(request, clock);
   const options = readListOptions(request.query);
   checkListOptions(options);
-  return reply.with(200, toList(await readList(engine.current(), target, options)));
-}
-
-/** A page as an object. */
-export function toList({ records, metadata }: LeasePage): LeaseList {
-  return { kind: 'LeaseList', apiVersion: 'coordination.k8s.io/v1', metadata, items: records.map(toObject) };
+  return reply.withList(await readList(engine.current(), target, options));
 }

@@ -1,10 +1,13 @@
-import type { Clock } from '@leasehold/core';
+import type { Clock, LeaseRecord } from '@leasehold/core';
+import { encodeList, type AnyList } from '../codec/encode-list.js';
 import { encode } from '../codec/encode.js';
 import { parseIncludeObject } from '../codec/table.js';
-import { transform, type LeaseAnswer } from '../codec/transform.js';
+import { transform, type LeaseAnswer, type Transformed } from '../codec/transform.js';
 import { warningHeader } from '../codec/warnings.js';
-import { withoutOwnAnnotations } from '../convert.js';
+import { toObject, withoutOwnAnnotations } from '../convert.js';
+import type { LeasePage } from '../list/read-list.js';
 import { negotiate, type Negotiated } from '../negotiate.js';
+import type { LeaseList } from '../objects.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
 
 /** How a request about leases is to be answered, which is found out before anything is done. */
@@ -24,14 +27,38 @@ export class Reply {
   with(code: number, answer: LeaseAnswer, warnings: readonly string[] = []): ApiAnswer {
     const { as, ...representation } = this.#accepted;
     const shown = representation.format === 'yaml' ? asFile(answer) : answer;
-    const transformed = transform(shown, as, {
+    const headers = warnings.length === 0 ? {} : { headers: { warning: warningHeader(warnings) } };
+    return { code, ...headers, ...encode(this.#transformed(shown), representation) };
+  }
+
+  /** A list, of which a long one holds up nobody: others have their turns while it is written. @throws {StatusError} 406 */
+  async withList({ records, metadata }: LeasePage): Promise<ApiAnswer> {
+    const { format, pretty } = this.#accepted;
+    const listOf = (some: readonly LeaseRecord[]): LeaseList => {
+      return { kind: 'LeaseList', apiVersion: 'coordination.k8s.io/v1', metadata, items: some.map(toObject) };
+    };
+    // For people, who ask for pages.
+    if (format === 'yaml' || pretty || records.length <= pieceMax) return this.with(200, listOf(records));
+    const pieces = piecesOf(records, (piece) => this.#transformed(listOf(piece)) as AnyList);
+    const turn = (): Promise<void> => new Promise((resolve) => this.#clock.soon(resolve));
+    return { code: 200, ...(await encodeList(this.#transformed(listOf([])) as AnyList, pieces, format, turn)) };
+  }
+
+  #transformed(answer: LeaseAnswer): Transformed {
+    const { as } = this.#accepted;
+    return transform(answer, as, {
       includeObject: as?.kind === 'Table' ? parseIncludeObject(this.#request.query.get('includeObject')) : 'None',
       nowMs: this.#clock.wallMs(),
       withColumns: true,
     });
-    const headers = warnings.length === 0 ? {} : { headers: { warning: warningHeader(warnings) } };
-    return { code, ...headers, ...encode(transformed, representation) };
   }
+}
+
+/** How many leases of a list are written without a break: about a millisecond's worth. */
+const pieceMax = 64;
+
+function* piecesOf<T>(records: readonly LeaseRecord[], make: (piece: readonly LeaseRecord[]) => T): Generator<T> {
+  for (let from = 0; from < records.length; from += pieceMax) yield make(records.slice(from, from + pieceMax));
 }
 
 /** YAML is for files, which are written back one day: what the server says of a lease by itself does not belong there. */
