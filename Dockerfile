@@ -1,5 +1,5 @@
 # The server as an image: `docker build --tag leasehold .`, then
-# `docker run --publish 127.0.0.1:7400:7400 --volume leasehold:/data leasehold`.
+# `docker run --publish 127.0.0.1:7400-7401:7400-7401 --volume leasehold:/data leasehold`.
 
 # Builds everything; better-sqlite3 is compiled here where no prebuilt binary can be fetched, which the slim image below could not do.
 FROM node:24-bookworm AS build
@@ -41,9 +41,10 @@ COPY deploy/healthcheck.mjs deploy/
 RUN install --directory --owner=node --group=node /data
 VOLUME /data
 USER node
-EXPOSE 7400
+# gRPC, and the Kubernetes API.
+EXPOSE 7400 7401
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["node", "deploy/healthcheck.mjs", "127.0.0.1:7400"]
 # SIGTERM drains: the server answers what it has taken, closes the file and exits 0 within 5 s.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "cli/dist/main.js"]
-CMD ["serve", "--listen", "0.0.0.0:7400", "--store", "sqlite:/data/leasehold.db"]
+CMD ["serve", "--listen", "0.0.0.0:7400", "--http-listen", "0.0.0.0:7401", "--store", "sqlite:/data/leasehold.db"]
