@@ -11,7 +11,7 @@ import {
 } from '@leasehold/core';
 import { systemClock } from './clock.js';
 import { drain } from './drain.js';
-import { Engine } from './engine.js';
+import { Engine, type EngineOptions } from './engine.js';
 import { GrpcServer } from './grpc/server.js';
 import { createHealth } from './grpc/health.js';
 import { IdentityLease, type IdentityOptions } from './identity-lease.js';
@@ -34,6 +34,8 @@ export interface ServerParts {
   readonly clock?: Clock;
   /** Opens the store: at the start, and again after a failure. Default: what `options.store` names. */
   readonly openStore?: () => Promise<Store>;
+  /** Ends a start that waits for a store that another server has open. */
+  readonly signal?: AbortSignal;
   /** Default: the coordinator of `@leasehold/core`. */
   readonly startCoordinator?: (options: CoordinatorOptions) => Promise<LeaseCoordinator>;
   /** Called when the store has failed and could not be opened again within a minute. The server serves nothing any more. */
@@ -65,15 +67,10 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions, parts: ServerParts = {}): Promise<RunningServer> {
   const { log = silentLog(), clock = systemClock } = parts;
   const limits = limitsOf(options);
-  const tls = await readTls('tls', { cert: options.tlsCert, key: options.tlsKey, clientCa: options.tlsClientCa });
-  const httpTls = await readTls('http-tls', {
-    cert: options.httpTlsCert,
-    key: options.httpTlsKey,
-    clientCa: options.httpTlsClientCa,
-  });
+  const { tls, httpTls } = await readCertificates(options);
   const health = createHealth();
   const engine = new Engine({
-    openStore: parts.openStore ?? (() => openStore(options, clock)),
+    ...storeOf(options, parts, { clock, log }),
     startCoordinator: parts.startCoordinator ?? startCoordinator,
     coordinator: { clock, limits, checkpointIntervalMs: options.renewalCheckpoint, newUid: randomUUID },
     clock,
@@ -99,6 +96,7 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
     keepaliveTimeoutMs: options.keepaliveTimeout,
   });
   const http = createHttp(options, httpTls, { engine, clock, log });
+  parts.signal?.addEventListener('abort', () => engine.stopOpening(), { once: true });
   await engine.start();
   const { port, httpPort } = await listen(grpc, http, engine);
   health.setServing(true);
@@ -115,6 +113,28 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
     http:
       options.httpListen === undefined ? undefined : { port: httpPort, address: addressOf(options.httpListen.host, httpPort) },
     drain: () => (drained ??= drain(drainParts)),
+  };
+}
+
+/** How the store is opened, and for how long that is tried again. */
+function storeOf(
+  options: ServerOptions,
+  { openStore: open }: ServerParts,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Pick<EngineOptions, 'openStore' | 'reopenMs'> {
+  return {
+    openStore: open ?? ((signal) => openStore(options, { clock, log, signal })),
+    // What other machines serve may come back at any time.
+    ...(options.store.kind === 'etcd' ? { reopenMs: Infinity } : {}),
+  };
+}
+
+/** What both fronts show of the server. */
+async function readCertificates(options: ServerOptions): Promise<Record<'tls' | 'httpTls', TlsFiles | undefined>> {
+  const { tlsCert, tlsKey, tlsClientCa, httpTlsCert, httpTlsKey, httpTlsClientCa } = options;
+  return {
+    tls: await readTls('tls', { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa }),
+    httpTls: await readTls('http-tls', { cert: httpTlsCert, key: httpTlsKey, clientCa: httpTlsClientCa }),
   };
 }
 

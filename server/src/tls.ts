@@ -1,6 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { OptionError } from './options/parse.js';
+import { readOptionFile, refuseFile } from './options/file.js';
 
 /** What a server shows of itself and asks of clients, as PEM. */
 export interface TlsFiles {
@@ -25,17 +24,18 @@ export async function readTls(flag: string, paths: TlsPaths): Promise<TlsFiles |
   if (paths.cert === undefined || paths.key === undefined) {
     return undefined;
   }
-  const cert = await read(`--${flag}-cert`, paths.cert);
-  const key = await read(`--${flag}-key`, paths.key);
-  const clientCa = paths.clientCa === undefined ? undefined : await read(`--${flag}-client-ca`, paths.clientCa);
+  const cert = await readOptionFile(`--${flag}-cert`, paths.cert);
+  const key = await readOptionFile(`--${flag}-key`, paths.key);
+  const clientCa = paths.clientCa === undefined ? undefined : await readOptionFile(`--${flag}-client-ca`, paths.clientCa);
   const inPem = 'must hold a certificate in PEM';
-  const certificate = attempt(() => new X509Certificate(cert)) ?? refuse(`--${flag}-cert`, inPem, paths.cert);
-  const privateKey = attempt(() => createPrivateKey(key)) ?? refuse(`--${flag}-key`, 'must hold a private key in PEM', paths.key);
+  const certificate = attempt(() => new X509Certificate(cert)) ?? refuseFile(`--${flag}-cert`, inPem, paths.cert);
+  const privateKey =
+    attempt(() => createPrivateKey(key)) ?? refuseFile(`--${flag}-key`, 'must hold a private key in PEM', paths.key);
   if (!certificate.checkPrivateKey(privateKey)) {
-    refuse(`--${flag}-key`, `must be the key of the certificate in --${flag}-cert`, paths.key);
+    refuseFile(`--${flag}-key`, `must be the key of the certificate in --${flag}-cert`, paths.key);
   }
   if (clientCa !== undefined && attempt(() => new X509Certificate(clientCa)) === undefined) {
-    refuse(`--${flag}-client-ca`, inPem, paths.clientCa);
+    refuseFile(`--${flag}-client-ca`, inPem, paths.clientCa);
   }
   return { cert, key, clientCa };
 }
@@ -45,15 +45,6 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
-async function read(flag: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return refuse(flag, `must be a file that can be read (${code})`, path);
-  }
-}
-
 function attempt<T>(parse: () => T): T | undefined {
   try {
     return parse();
@@ -61,8 +52,4 @@ function attempt<T>(parse: () => T): T | undefined {
     // What is wrong inside would quote the file; which file it is says enough.
     return undefined;
   }
-}
-
-function refuse(flag: string, rule: string, path: string | undefined): never {
-  throw new OptionError(`Invalid ${flag}: ${rule}, got ${JSON.stringify(path)}`);
 }

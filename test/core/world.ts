@@ -153,6 +153,8 @@ export class Client implements Caller {
 
 /** A store whose commits wait at a gate when it is shut, and can be made to fail. */
 export class GatedStore implements Store {
+  /** May be set, as if another server could open it from then on. */
+  validUntilMs?: number;
   readonly #inner: Store;
   #gate: Promise<void> | undefined;
   #open: () => void = () => undefined;

@@ -86,8 +86,8 @@ describe('options', () => {
   test.each([
     [['--listen', '7400'], 'Invalid --listen: must be HOST:PORT such as 127.0.0.1:7400, 0.0.0.0:7400 or [::1]:7400, got "7400"'],
     [['--listen', 'localhost:65536'], 'Invalid --listen'],
-    [['--store', 'postgres:x'], 'Invalid --store: must be sqlite:PATH or memory:, got "postgres:x"'],
-    [['--store', 'sqlite:'], 'Invalid --store: must be sqlite:PATH or memory:, got "sqlite:"'],
+    [['--store', 'postgres:x'], 'Invalid --store: must be sqlite:PATH, etcd:URL,URL or memory:, got "postgres:x"'],
+    [['--store', 'sqlite:'], 'Invalid --store: must be sqlite:PATH, etcd:URL,URL or memory:, got "sqlite:"'],
     [['--max-duration', '10'], 'Invalid --max-duration: must be a duration such as 100ms, 10s, 5m, 24h or 366d, got "10"'],
     [['--max-duration', '-1s'], 'Invalid --max-duration: must be a duration'],
     [['--max-duration', '400d'], 'Invalid --max-duration: must be 1ms to 366d, got "400d"'],

@@ -74,6 +74,7 @@ class Coordinator implements LeaseCoordinator {
   readonly #waiting: Waiting;
   /** Why nothing is taken any more; `undefined` while all is well. */
   #closed: LeaseError | undefined;
+  #cancelValidity = (): void => undefined;
 
   constructor(options: CoordinatorOptions, table: LeaseTable, revision: bigint) {
     const { store, clock, limits } = options;
@@ -123,6 +124,7 @@ class Coordinator implements LeaseCoordinator {
     for (const entry of table.all()) {
       this.#sweeper.watch(entry);
     }
+    this.#watchValidity();
   }
 
   get revision(): bigint {
@@ -238,6 +240,7 @@ class Coordinator implements LeaseCoordinator {
       return 'lost';
     }
     const { record } = entry;
+    this.#checkValidity(readAtMs);
     if (this.#closed !== undefined || entry.inFlight?.ends === true || readAtMs >= entry.renewableUntilMs || !isHeld(record)) {
       return 'ending';
     }
@@ -293,12 +296,34 @@ class Coordinator implements LeaseCoordinator {
 
   #close(error: LeaseError): void {
     this.#closed = error;
+    this.#cancelValidity();
     this.#sweeper.stop();
     this.#checkpointer.stop();
     this.#waiting.close(error);
   }
 
+  /** Looks again whenever the store could have lapsed: streams are to hear of it without asking. */
+  #watchValidity(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#checkValidity(nowMs);
+    const { validUntilMs } = this.#store;
+    if (this.#closed === undefined && validUntilMs !== undefined) {
+      this.#cancelValidity = clock.after(validUntilMs - nowMs, () => {
+        this.#watchValidity();
+      });
+    }
+  }
+
+  /** A store that somebody else may have opened is done for. */
+  #checkValidity(nowMs: number): void {
+    if (this.#store.validUntilMs !== undefined && nowMs >= this.#store.validUntilMs && this.#closed === undefined) {
+      this.#fail(new Error('The store has not been heard of for too long: another server may have opened it'));
+    }
+  }
+
   #checkOpen(): void {
+    this.#checkValidity(this.monotonicMs());
     if (this.#closed !== undefined) {
       throw this.#closed;
     }
@@ -311,6 +336,7 @@ class Coordinator implements LeaseCoordinator {
 
   /** A server that drains still answers reads: what it has is committed. */
   #checkReadable(): void {
+    this.#checkValidity(this.monotonicMs());
     if (this.#closed !== undefined && !this.#isDraining()) {
       throw this.#closed;
     }

@@ -32,6 +32,12 @@ export interface Store {
   /** Reads what the last clean shutdown left, and removes it durably before it resolves. Empty after a crash. */
   takeNote(): Promise<readonly NoteEntry[]>;
 
+  /**
+   * Until when nobody else can have opened the same data, on the monotonic clock: from then on nothing may be answered from memory, and the
+   * store is done for. It is put off while all is well. Absent: nobody can as long as it is open.
+   */
+  readonly validUntilMs?: number;
+
   /** Frees everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import {
   count,
   duration,
   formatDuration,
+  keyPrefix,
   listenAddress,
   listenAddressOrOff,
   logLevel,
@@ -22,6 +23,17 @@ export interface ServerOptions {
   /** Where the Kubernetes API is served; `undefined`: nowhere. */
   readonly httpListen: ListenAddress | undefined;
   readonly store: StoreLocation;
+  /** What all keys in etcd begin with. */
+  readonly etcdPrefix: string;
+  /** `undefined`: etcd asks nobody who he is. */
+  readonly etcdUser: string | undefined;
+  /** A file with the password and nothing else. */
+  readonly etcdPasswordFile: string | undefined;
+  /** Who signs etcd's certificates, in PEM; `undefined`: those whom Node trusts. */
+  readonly etcdCa: string | undefined;
+  /** What is shown to etcd, in PEM. */
+  readonly etcdCert: string | undefined;
+  readonly etcdKey: string | undefined;
   /** The server's certificate for gRPC and those that lead up to who signed it, in PEM; `undefined`: connections are not encrypted. */
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
@@ -95,6 +107,12 @@ export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinitio
     'address to serve the Kubernetes API on; off: do not serve it',
   ),
   store: define('store', storeLocation, 'sqlite:./data/leasehold.db', 'where leases are kept; memory: is gone with the process'),
+  etcdPrefix: define('etcd-prefix', keyPrefix, '/leasehold/', 'what all keys in etcd begin with'),
+  etcdUser: define('etcd-user', optionalName, 'none', 'user of etcd'),
+  etcdPasswordFile: define('etcd-password-file', optionalFile, 'none', 'file with the password of that user'),
+  etcdCa: define('etcd-ca', optionalFile, 'none', 'certificates that sign those of etcd, PEM; none: those that Node trusts'),
+  etcdCert: define('etcd-cert', optionalFile, 'none', 'certificate to show to etcd, PEM'),
+  etcdKey: define('etcd-key', optionalFile, 'none', 'private key of that certificate, PEM, without a passphrase'),
   tlsCert: define('tls-cert', optionalFile, 'none', 'certificate of the server, PEM; none: connections are not encrypted'),
   tlsKey: define('tls-key', optionalFile, 'none', 'private key of that certificate, PEM, without a passphrase'),
   tlsClientCa: define('tls-client-ca', optionalFile, 'none', 'certificates that sign those which clients have to show, PEM'),
@@ -194,6 +212,8 @@ export function findContradiction(options: ServerOptions): Contradiction | undef
     return { option: 'identityRenewal', rule };
   }
   return (
+    findTogether(options, 'etcdUser', 'etcdPasswordFile') ??
+    findTogether(options, 'etcdCert', 'etcdKey') ??
     findTlsContradiction(options, { cert: 'tlsCert', key: 'tlsKey', clientCa: 'tlsClientCa' }) ??
     findTlsContradiction(options, { cert: 'httpTlsCert', key: 'httpTlsKey', clientCa: 'httpTlsClientCa' })
   );
@@ -212,15 +232,23 @@ function findTlsContradiction(
   options: ServerOptions,
   { cert, key, clientCa }: Readonly<Record<'cert' | 'key' | 'clientCa', FileOption>>,
 ): Contradiction | undefined {
-  const flag = (option: FileOption): string => `--${optionTable[option].flag}`;
-  if ((options[cert] === undefined) !== (options[key] === undefined)) {
-    const [missing, given] = options[cert] === undefined ? [cert, key] : [key, cert];
-    return { option: missing, rule: `must be given together with ${flag(given)}` };
-  }
   if (options[clientCa] !== undefined && options[cert] === undefined) {
-    return { option: clientCa, rule: `must be given together with ${flag(cert)} and ${flag(key)}` };
+    return { option: clientCa, rule: `must be given together with ${flagOf(cert)} and ${flagOf(key)}` };
   }
-  return undefined;
+  return findTogether(options, cert, key);
+}
+
+/** Two options of which neither is of use alone. */
+function findTogether(options: ServerOptions, first: FileOption, second: FileOption): Contradiction | undefined {
+  if ((options[first] === undefined) === (options[second] === undefined)) {
+    return undefined;
+  }
+  const [missing, given] = options[first] === undefined ? [first, second] : [second, first];
+  return { option: missing, rule: `must be given together with ${flagOf(given)}` };
+}
+
+function flagOf(option: FileOption): string {
+  return `--${optionTable[option].flag}`;
 }
 
 /** The environment variable of an option: `--max-duration` is `LEASEHOLD_MAX_DURATION`. */

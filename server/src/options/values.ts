@@ -20,7 +20,11 @@ export interface ListenAddress {
 }
 
 /** Where leases are stored. */
-export type StoreLocation = { readonly kind: 'sqlite'; readonly path: string } | { readonly kind: 'memory' };
+export type StoreLocation =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'memory' }
+  /** `http://HOST:PORT` or `https://HOST:PORT` of each member. */
+  | { readonly kind: 'etcd'; readonly endpoints: readonly string[] };
 
 /** From which severity on something is logged. */
 export type LogLevel = (typeof logLevels)[number];
@@ -103,16 +107,30 @@ export const onOff: ValueKind<boolean> = {
 
 /** `sqlite:PATH` or `memory:`. */
 export const storeLocation: ValueKind<StoreLocation> = {
-  placeholder: 'sqlite:PATH|memory:',
+  placeholder: 'sqlite:PATH|etcd:URL,URL|memory:',
   parse(text) {
     if (text === 'memory:') {
       return { kind: 'memory' };
     }
+    if (text.startsWith('etcd:')) {
+      return { kind: 'etcd', endpoints: etcdEndpoints(text.slice('etcd:'.length).split(',')) };
+    }
     const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length) : '';
     if (path === '' || path.includes('\0')) {
-      throw new RuleError('must be sqlite:PATH or memory:');
+      throw new RuleError('must be sqlite:PATH, etcd:URL,URL or memory:');
     }
     return { kind: 'sqlite', path };
+  },
+};
+
+/** What all keys in etcd begin with. */
+export const keyPrefix: ValueKind<string> = {
+  placeholder: 'PREFIX',
+  parse(text) {
+    if (!/^\/[\x21-\x7e]{0,200}\/$/.test(text)) {
+      throw new RuleError('must begin and end with a slash, of visible ASCII characters');
+    }
+    return text;
   },
 };
 
@@ -165,4 +183,18 @@ function checkRange(value: number, min: number, max: number, show: (value: numbe
     throw new RuleError(`must be ${show(min)} to ${show(max)}`);
   }
   return value;
+}
+
+function etcdEndpoints(texts: readonly string[]): readonly string[] {
+  const urls = texts.map((text) => (URL.canParse(text) ? new URL(text) : undefined));
+  const endpoints = urls.map((url) => {
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.port === '' || url.pathname !== '/' || url.username !== '') {
+      throw new RuleError('must name members of etcd as http://HOST:PORT or https://HOST:PORT, separated by commas');
+    }
+    return url.origin;
+  });
+  if (new Set(urls.map((url) => url?.protocol)).size > 1) {
+    throw new RuleError('must name members of etcd all by http or all by https');
+  }
+  return endpoints;
 }

@@ -1,14 +1,27 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MemoryStore, type Clock, type Store } from '@leasehold/core';
+import type { Log } from '../log.js';
+import { readOptionFile } from '../options/file.js';
 import type { ServerOptions } from '../options/table.js';
+import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
+import { openEtcdStore } from './etcd/index.js';
 import { openSqliteStore } from './sqlite/index.js';
 
-/** Opens the store that the options name. The directory of a SQLite file is made if it is not there. */
-export async function openStore(
-  { store, historyMax }: Pick<ServerOptions, 'store' | 'historyMax'>,
-  clock: Clock,
-): Promise<Store> {
+/** What opening a store needs besides the options. */
+export interface OpenStoreParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends the waiting for a store that another server has open. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Opens the store that the options name. The directory of a SQLite file is made if it is not there. A store in etcd that another server has
+ * open is waited for.
+ */
+export async function openStore(options: ServerOptions, { clock, log, signal }: OpenStoreParts): Promise<Store> {
+  const { store, historyMax } = options;
   const wallMs = (): number => clock.wallMs();
   switch (store.kind) {
     case 'memory':
@@ -16,5 +29,31 @@ export async function openStore(
     case 'sqlite':
       await mkdir(dirname(store.path), { recursive: true });
       return openSqliteStore({ file: store.path, wallMs, historyMax });
+    case 'etcd':
+      return openEtcdStore({
+        ...{ endpoints: store.endpoints, prefix: options.etcdPrefix, clock, historyMax, signal },
+        credentials: await credentialsOf(options),
+        tls: await tlsOf(options),
+        onWait: () => log.info({ endpoints: store.endpoints }, 'Standing by: another server has the store open'),
+        onWarning: (warning) => log.warn(warning),
+      });
   }
+}
+
+async function credentialsOf({ etcdUser, etcdPasswordFile }: ServerOptions): Promise<EtcdCredentials | undefined> {
+  if (etcdUser === undefined || etcdPasswordFile === undefined) {
+    return undefined;
+  }
+  const password = await readOptionFile('--etcd-password-file', etcdPasswordFile);
+  return { name: etcdUser, password: password.toString().replace(/\r?\n$/, '') };
+}
+
+async function tlsOf({ etcdCa, etcdCert, etcdKey }: ServerOptions): Promise<EtcdTls> {
+  const read = (flag: string, path: string | undefined): Promise<Buffer> | undefined =>
+    path === undefined ? undefined : readOptionFile(flag, path);
+  return {
+    ca: await read('--etcd-ca', etcdCa),
+    cert: await read('--etcd-cert', etcdCert),
+    key: await read('--etcd-key', etcdKey),
+  };
 }

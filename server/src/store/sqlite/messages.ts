@@ -1,7 +1,7 @@
 import type { LeaseKey } from '@leasehold/core';
 import type { DatabaseOptions } from './database.js';
 import type { StoreOpenCode } from './open-error.js';
-import type { ChangeRow, HistoryRow, LeaseRows } from './record-codec.js';
+import type { ChangeRow, HistoryRow, LeaseRows } from '../record-codec.js';
 
 /** What the worker is started with. */
 export interface WorkerOptions extends DatabaseOptions {

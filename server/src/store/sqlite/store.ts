@@ -9,7 +9,7 @@ import {
   type Store,
   type StoreState,
 } from '@leasehold/core';
-import { decodeChange, decodeLeases, decodeNote, encodeChange, encodeNote } from './record-codec.js';
+import { decodeChange, decodeLeases, decodeNote, encodeChange, encodeNote } from '../record-codec.js';
 import { migrations } from './schema.js';
 import { StoreWorker } from './store-worker.js';
 

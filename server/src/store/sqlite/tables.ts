@@ -1,7 +1,7 @@
 import { leaseKey } from '@leasehold/core';
 import type Database from 'better-sqlite3';
 import type { HistoryPiece, HistoryRequest, LeasePiece } from './messages.js';
-import type { ChangeRow, HistoryRow } from './record-codec.js';
+import type { ChangeRow, HistoryRow } from '../record-codec.js';
 import { ConflictError } from './write.js';
 
 /** The tables of an open store, in the words of its calls. Everything here is synchronous and belongs on the worker. */

@@ -16,7 +16,7 @@ import {
 } from '@leasehold/core';
 
 /**
- * How records stand in the file: JSON, with what identifies a record in columns beside it. Fields that have their usual value are left
+ * How records are stored: JSON, with what identifies a record in columns beside it. Fields that have their usual value are left
  * out. Reading takes what is missing to have it and passes over what it does not know, so that fields can be added without a new
  * schema version. Big integers are decimal strings, because JSON numbers are doubles.
  */

@@ -1,0 +1,170 @@
+import grpc, { type Client, type ServiceError } from '@grpc/grpc-js';
+import type { Clock } from '@leasehold/core';
+import { etcdService, type Methods } from './rpc.js';
+
+/** How etcd is reached. */
+export interface EtcdClientOptions {
+  /** `http://HOST:PORT` or `https://HOST:PORT`, all of one scheme; one is asked at a time, and the next one after it has failed. */
+  readonly endpoints: readonly string[];
+  /** Only with `https`. */
+  readonly tls?: EtcdTls;
+  readonly credentials?: EtcdCredentials | undefined;
+  readonly clock: Clock;
+  /** How long one call may take, in milliseconds. Default 2,000. */
+  readonly timeoutMs?: number;
+}
+
+/** What the server trusts, and shows, as PEM. */
+export interface EtcdTls {
+  readonly ca: Buffer | undefined;
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+}
+
+export interface EtcdCredentials {
+  readonly name: string;
+  readonly password: string;
+}
+
+/** What came back of a call that failed. */
+export class EtcdError extends Error {
+  override readonly name = 'EtcdError';
+  /** Whether etcd has refused it: it has not been done, and trying again would be refused again. */
+  readonly isRefusal: boolean;
+  /** Whether etcd has no room. Nothing has been done. */
+  readonly isFull: boolean;
+
+  constructor(method: string, cause: ServiceError) {
+    super(`etcd ${method}: ${cause.details || cause.message}`, { cause });
+    this.isFull = cause.code === grpc.status.RESOURCE_EXHAUSTED && cause.details.includes('space exceeded');
+    this.isRefusal = refusals.has(cause.code) && !cause.details.includes('too many requests');
+  }
+}
+
+/** Calls etcd. Every call goes to one endpoint; who may repeat a call decides for himself. */
+export class EtcdClient {
+  readonly #options: EtcdClientOptions;
+  readonly #clients: readonly Client[];
+  #at = 0;
+  #token: Promise<string> | undefined;
+
+  constructor(options: EtcdClientOptions) {
+    this.#options = options;
+    this.#clients = options.endpoints.map((endpoint) => connect(endpoint, options));
+  }
+
+  /** Calls once. `timeoutMs`: for this call. @throws {EtcdError} */
+  async call<M extends keyof Methods>(
+    method: M,
+    request: Methods[M][0],
+    timeoutMs: number = this.#options.timeoutMs ?? 2000,
+  ): Promise<Methods[M][1]> {
+    const metadata = new grpc.Metadata();
+    if (this.#options.credentials !== undefined) {
+      metadata.set('token', await this.#authenticate(this.#options.credentials));
+    }
+    try {
+      return await this.#send(method, request, { metadata, timeoutMs });
+    } catch (error) {
+      if (
+        !(error instanceof EtcdError) ||
+        !/invalid auth token|auth revision/i.test(error.message) ||
+        this.#token === undefined
+      ) {
+        throw error;
+      }
+      // Tokens are forgotten after some minutes, and with a restart.
+      this.#token = undefined;
+      metadata.set('token', await this.#authenticate(this.#options.credentials ?? { name: '', password: '' }));
+      return this.#send(method, request, { metadata, timeoutMs });
+    }
+  }
+
+  /** Calls what does no harm twice, until it has come back or `untilMs` is over on the monotonic clock. @throws {EtcdError} */
+  async insist<M extends keyof Methods>(method: M, request: Methods[M][0], untilMs: number): Promise<Methods[M][1]> {
+    const { clock } = this.#options;
+    for (;;) {
+      try {
+        return await this.call(method, request);
+      } catch (error) {
+        if ((error instanceof EtcdError && error.isRefusal) || clock.monotonicMs() + pauseMs >= untilMs) {
+          throw error;
+        }
+      }
+      await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+    }
+  }
+
+  close(): void {
+    this.#clients.forEach((client) => client.close());
+  }
+
+  #authenticate(credentials: Methods['Authenticate'][0]): Promise<string> {
+    this.#token ??= this.#send('Authenticate', credentials, {
+      metadata: new grpc.Metadata(),
+      timeoutMs: this.#options.timeoutMs ?? 2000,
+    }).then(
+      ({ token }) => token,
+      (error: unknown) => {
+        this.#token = undefined;
+        throw error;
+      },
+    );
+    return this.#token;
+  }
+
+  #send<M extends keyof Methods>(
+    method: M,
+    request: Methods[M][0],
+    { metadata, timeoutMs }: { readonly metadata: grpc.Metadata; readonly timeoutMs: number },
+  ): Promise<Methods[M][1]> {
+    const definition = etcdService[method];
+    const client = this.#clients[this.#at % this.#clients.length];
+    if (definition === undefined || client === undefined) throw new Error(`etcd ${method}: there is nobody to ask`);
+    const { path, requestSerialize, responseDeserialize } = definition;
+    return new Promise((resolve, reject) => {
+      const answered = (error: ServiceError | null, answer?: Methods[M][1]): void => {
+        if (error === null && answer !== undefined) {
+          resolve(answer);
+          return;
+        }
+        if (error !== null && !refusals.has(error.code)) this.#at += 1;
+        reject(error === null ? new Error(`etcd ${method}: no answer`) : new EtcdError(method, error));
+      };
+      const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, {}, answered);
+      const cancel = this.#options.clock.after(timeoutMs, () => call.cancel());
+      call.on('status', cancel);
+    });
+  }
+}
+
+/** Between two attempts. */
+const pauseMs = 100;
+
+/** Codes with which etcd says no; all others may mean that nobody knows. */
+const refusals: ReadonlySet<number> = new Set([
+  grpc.status.INVALID_ARGUMENT,
+  grpc.status.NOT_FOUND,
+  grpc.status.PERMISSION_DENIED,
+  grpc.status.UNAUTHENTICATED,
+  grpc.status.FAILED_PRECONDITION,
+  grpc.status.OUT_OF_RANGE,
+  grpc.status.UNIMPLEMENTED,
+  grpc.status.RESOURCE_EXHAUSTED,
+]);
+
+function connect(endpoint: string, { tls }: EtcdClientOptions): Client {
+  const { protocol, host } = new URL(endpoint);
+  const credentials =
+    protocol === 'https:'
+      ? grpc.credentials.createSsl(tls?.ca ?? null, tls?.key ?? null, tls?.cert ?? null)
+      : grpc.credentials.createInsecure();
+  return new grpc.Client(host, credentials, {
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 1000,
+    'grpc.keepalive_time_ms': 2000,
+    'grpc.keepalive_timeout_ms': 2000,
+    'grpc.max_receive_message_length': -1,
+    'grpc.max_send_message_length': -1,
+  });
+}

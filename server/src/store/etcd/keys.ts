@@ -1,0 +1,91 @@
+/** The keys of a store: all begin with its prefix. */
+export class Keys {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Everything of this store. */
+  get all(): KeyRange {
+    return this.#below('');
+  }
+
+  /** Which schema this is, as `{"schema":1}`. */
+  get schema(): Buffer {
+    return this.#key('schema');
+  }
+
+  /** Who has it open. */
+  get owner(): Buffer {
+    return this.#key('owner');
+  }
+
+  /** The last revision. */
+  get revision(): Buffer {
+    return this.#key('revision');
+  }
+
+  /** The revision up to which the history is compacted. */
+  get floor(): Buffer {
+    return this.#key('floor');
+  }
+
+  get note(): Buffer {
+    return this.#key('note');
+  }
+
+  get leases(): KeyRange {
+    return this.#below('leases/');
+  }
+
+  lease(key: string): Buffer {
+    return this.#key(`leases/${key}`);
+  }
+
+  /** `namespace/name`. */
+  nameOf(key: Buffer): string {
+    return key.toString().slice(`${this.#prefix}leases/`.length);
+  }
+
+  get history(): KeyRange {
+    return this.#below('history/');
+  }
+
+  /** Changes that were committed together: their number, and the revision of the last one. They sort by it. */
+  changes({ last, count }: Piece): Buffer {
+    return this.#key(`history/${String(last).padStart(20, '0')}/${count}`);
+  }
+
+  pieceOf(key: Buffer): Piece {
+    const [last = '', count = ''] = key.toString().slice(`${this.#prefix}history/`.length).split('/');
+    return { last: BigInt(last), count: Number(count) };
+  }
+
+  #key(name: string): Buffer {
+    return Buffer.from(this.#prefix + name);
+  }
+
+  #below(name: string): KeyRange {
+    const key = this.#key(name);
+    return { key, range_end: after(key) };
+  }
+}
+
+/** Changes of the history that stand in one key. Their revisions are without gaps. */
+export interface Piece {
+  readonly last: bigint;
+  readonly count: number;
+}
+
+export interface KeyRange {
+  readonly key: Buffer;
+  readonly range_end: Buffer;
+}
+
+/** The first key that does not begin with this one, whose last byte is never 0xff. */
+function after(key: Buffer): Buffer {
+  const end = Buffer.from(key);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return end;
+}
