@@ -10,7 +10,7 @@ import { systemClock } from '../../server/dist/clock.js';
 import { EtcdClient, EtcdError } from '../../server/dist/store/etcd/client.js';
 
 /** Built by `.ci/toolchains`. */
-export const etcdProgram = fileURLToPath(new URL('../.cache/bin/etcd', import.meta.url));
+const etcdProgram = fileURLToPath(new URL('../.cache/bin/etcd', import.meta.url));
 
 /** Why tests that need etcd are skipped; empty: they are not. */
 export const withoutEtcd =

@@ -1,17 +1,22 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MemoryStore, type Clock, type Store } from '@leasehold/core';
-import type { Log } from '../log.js';
 import { readOptionFile } from '../options/file.js';
 import type { ServerOptions } from '../options/table.js';
 import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
 import { openEtcdStore } from './etcd/index.js';
 import { openSqliteStore } from './sqlite/index.js';
 
+/** Where is said what a store waits for, and what is wrong with it. */
+export interface StoreLog {
+  info(fields: object, message: string): void;
+  warn(message: string): void;
+}
+
 /** What opening a store needs besides the options. */
 export interface OpenStoreParts {
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: StoreLog;
   /** Ends the waiting for a store that another server has open. */
   readonly signal: AbortSignal | undefined;
 }

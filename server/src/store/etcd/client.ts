@@ -31,7 +31,7 @@ export class EtcdError extends Error {
   override readonly name = 'EtcdError';
   /** Whether etcd has refused it: it has not been done, and trying again would be refused again. */
   readonly isRefusal: boolean;
-  /** Whether etcd has no room. Nothing has been done. */
+  /** Whether etcd has no room. What was asked for may have been done. */
   readonly isFull: boolean;
 
   constructor(method: string, cause: ServiceError) {

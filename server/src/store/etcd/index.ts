@@ -21,7 +21,7 @@ export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
 }
 
 /** Why a store cannot be opened. */
-export class EtcdOpenError extends Error {
+class EtcdOpenError extends Error {
   override readonly name = 'EtcdOpenError';
 }
 

@@ -239,7 +239,7 @@ export class EtcdStore implements Store {
         if (succeeded) return;
         throw new Error('etcd: another server has become the owner of the store');
       } catch (error) {
-        if (error instanceof EtcdError && error.isFull) throw new StoreFullError(error.message, { cause: error });
+        if (error instanceof EtcdError && error.isFull) return this.#writeWhenFull(error, isDone);
         if (!(error instanceof EtcdError) || error.isRefusal) throw unknownOutcome(error);
       }
       try {
@@ -249,6 +249,14 @@ export class EtcdStore implements Store {
         throw unknownOutcome(error);
       }
     }
+  }
+
+  /** The transaction that finds etcd full says so, and is done all the same (applierV3 with a quota); those after it are not. */
+  async #writeWhenFull(error: EtcdError, isDone: () => Promise<boolean>): Promise<void> {
+    const done = await isDone().catch((failure: unknown) => {
+      throw unknownOutcome(failure);
+    });
+    if (!done) throw new StoreFullError(error.message, { cause: error });
   }
 
   async #read(key: Buffer): Promise<string | undefined> {
