@@ -12,6 +12,8 @@ export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
   readonly historyMax?: number;
   /** How long a server that is not heard of keeps others out, in milliseconds. Default 3,000. */
   readonly ttlMs?: number;
+  /** How long etcd may take to answer at all, in milliseconds. Default 10,000. */
+  readonly answerMs?: number;
   /** Told once if another server has the store open: this one waits to take its place. */
   readonly onWait?: () => void;
   /** Told what is known to be wrong with the version of an etcd. */
@@ -37,7 +39,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const client = new EtcdClient({ ...options, timeoutMs: ttlMs / 2 });
   const keys = new Keys(prefix);
   try {
-    const untilMs = clock.monotonicMs() + firstAnswerMs;
+    const untilMs = clock.monotonicMs() + (options.answerMs ?? 10_000);
     const { version } = await client.insist('Status', {}, untilMs);
     const warning = warningOf(version);
     if (warning !== undefined) onWarning?.(warning);
@@ -59,9 +61,6 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
     throw error;
   }
 }
-
-/** How long etcd may take to answer at all. */
-const firstAnswerMs = 10_000;
 
 async function checkSchema(client: EtcdClient, keys: Keys, untilMs: number): Promise<void> {
   const { kvs } = await client.insist('Range', { key: keys.schema }, untilMs);
