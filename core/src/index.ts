@@ -23,6 +23,7 @@ export type { Change, CommittedChange, EventReason, EventType, LeaseEvent } from
 export { stamp } from './lease/change.js';
 export type { Answer, AnswerTo, BusyLease, Claim, Command, Metadata, WriteCommand } from './lease/commands.js';
 export { decide } from './lease/decide.js';
+export { markedPart } from './lease/verbs/manage.js';
 export type { Decision } from './lease/decision.js';
 export type { ErrorDetail, ErrorReason, StatusName } from './lease/errors.js';
 export { errorReasons, invalidField, LeaseError, limitExceeded } from './lease/errors.js';

@@ -8,8 +8,14 @@ const cache = fileURLToPath(new URL('../.cache/', import.meta.url));
 /** The `grpcurl` program. */
 export const grpcurl: string | undefined = find(join(cache, 'bin', 'grpcurl'), 'grpcurl');
 
+/** The `kubectl` program. */
+export const kubectl: string | undefined = find(join(cache, 'bin', 'kubectl'), 'kubectl');
+
 /** A Python that has grpcio and grpcio-tools. */
 export const python: string | undefined = find(join(cache, 'python', 'bin', 'python'));
+
+/** A Python that has kubernetes. */
+export const pythonKubernetes: string | undefined = find(join(cache, 'python-kubernetes', 'bin', 'python'));
 
 /** Whether to skip the tests of a client whose tool is missing: on a developer's machine. In CI they run, and fail. */
 export function missing(tool: string | undefined): boolean {

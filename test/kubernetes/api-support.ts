@@ -15,10 +15,12 @@ export interface Asked {
 
 /** Handlers of leases that remember what they were asked, unless something else is given in their place. */
 export function recordingLeases(asked: Asked[] = [], instead: Partial<LeaseApi> = {}): LeaseApi {
-  const answering = (verb: string) => async (_request: ApiRequest, target: LeaseTarget) => {
-    asked.push({ verb, target });
-    return { code: 200, contentType: 'text/plain', body: verb };
-  };
+  const answering =
+    (verb: string) =>
+    async (_request: ApiRequest, { namespace, name }: LeaseTarget) => {
+      asked.push({ verb, target: { namespace, name } });
+      return { code: 200, contentType: 'text/plain', body: verb };
+    };
   return {
     get: answering('get'),
     list: answering('list'),
@@ -27,8 +29,8 @@ export function recordingLeases(asked: Asked[] = [], instead: Partial<LeaseApi> 
     patch: answering('patch'),
     delete: answering('delete'),
     deleteCollection: answering('deleteCollection'),
-    async watch(_request, target, stream) {
-      asked.push({ verb: 'watch', target });
+    async watch(_request, { namespace, name }, stream) {
+      asked.push({ verb: 'watch', target: { namespace, name } });
       stream.start({ contentType: 'application/json' });
     },
     ...instead,

@@ -231,7 +231,11 @@ describe('an apply', () => {
 
     const meta = { name: 'a', namespace: 'n' };
     test.each([
-      [400, 'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}', []],
+      [
+        400,
+        'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}',
+        [],
+      ],
       [400, 'invalid object type: /, Kind=', null],
       [400, 'invalid object type: /v1, Kind=Pod', { apiVersion: 'v1', kind: 'Pod' }],
       [400, 'invalid object type: a.io/v1, Kind=Lease', { apiVersion: 'a.io/v1', kind: 'Lease' }],

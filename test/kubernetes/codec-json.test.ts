@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeDeleteOptions, decodeLease, decodeObject, leaseFromJson } from '../../server/dist/kubernetes/codec/decode.js';
 import { DocumentError, toPlain } from '../../server/dist/kubernetes/codec/document.js';
 import { encode } from '../../server/dist/kubernetes/codec/encode.js';
+import { unreadable } from '../../server/dist/kubernetes/codec/json-decode.js';
 import { parseJson } from '../../server/dist/kubernetes/codec/json-parse.js';
 import { accessReviewKind } from '../../server/dist/kubernetes/codec/kinds.js';
 import { readJsonPatch } from '../../server/dist/kubernetes/codec/patch-body.js';
@@ -118,11 +119,11 @@ describe('a lease in JSON', () => {
     },
   );
 
-  test('leaves out what is null, empty or the zero time', () => {
+  test('leaves out what is null, empty or the zero time in whole seconds', () => {
     const { object, warnings } = decode(
       `{"kind":null,"apiVersion":"","metadata":{"name":"","generation":0,"labels":{},"annotations":null,"finalizers":[],
         "creationTimestamp":null,"deletionTimestamp":"0001-01-01T00:00:00Z","deletionGracePeriodSeconds":null,"managedFields":null},
-        "spec":{"holderIdentity":null,"renewTime":null,"acquireTime":"0001-01-01T00:00:00.000000Z","leaseTransitions":null}}`,
+        "spec":{"holderIdentity":null,"renewTime":null,"leaseTransitions":null}}`,
     );
     expect(object).toStrictEqual({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: {}, spec: {} });
     expect(warnings).toEqual([]);
@@ -248,7 +249,7 @@ describe('a lease in JSON', () => {
     ],
     [
       '{"kind":"LeaseList","apiVersion":"coordination.k8s.io/v1"}',
-      'LeaseList in version "v1" cannot be handled as a Lease: no kind "LeaseList"',
+      'LeaseList in version "v1" cannot be handled as a Lease: converting (v1.LeaseList) to (coordination.Lease): unknown conversion',
     ],
     [
       '{"kind":"Pod"}',
@@ -295,11 +296,11 @@ describe('a lease in JSON', () => {
     ]);
   });
 
-  test('drops a set of fields that is none', () => {
+  test('marks a set of fields that is none', () => {
     const sets = ['5', '"x"', '[]', '{"f:spec":1}', `${'{"a":'.repeat(200)}{}${'}'.repeat(200)}`];
     for (const set of sets) {
       expect(inMetadata(`"managedFields":[{"manager":"m","fieldsV1":${set}}]`).object.metadata.managedFields).toEqual([
-        { manager: 'm' },
+        { manager: 'm', fieldsV1: unreadable },
       ]);
     }
   });
@@ -323,7 +324,11 @@ describe('other bodies in JSON', () => {
   });
 
   test.each([
-    ['{"kind":"Lease"}', 'decoded object cannot be converted to DeleteOptions'],
+    [
+      '{"kind":"Lease"}',
+      'no kind "Lease" is registered for version "meta.k8s.io/v1" in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"',
+    ],
+    ['{"kind":"Status","apiVersion":"v1"}', 'converting (v1.Status) to (v1.DeleteOptions): unknown conversion'],
     ['{"dryRun":"All"}', 'json: cannot unmarshal string into Go struct field DeleteOptions.dryRun of type []string'],
     ['{', "couldn't get version/kind; json parse error: unexpected end of JSON input"],
   ])('%s are no options of a deletion', (text, message) => {
@@ -355,7 +360,12 @@ describe('other bodies in JSON', () => {
   });
 
   test('are what a patch has made of a lease', () => {
-    const value = { kind: 'Lease', metadata: { name: 'a' }, spec: { leaseDurationSeconds: 15, holder: 'x' } };
+    const apiVersion = 'coordination.k8s.io/v1';
+    const value = { apiVersion, kind: 'Lease', metadata: { name: 'a' }, spec: { leaseDurationSeconds: 15, holder: 'x' } };
+    expect(leaseFromJson({ ...value, apiVersion: '' })).toMatchObject({
+      object: { metadata: {}, spec: {} },
+      complaints: ['unknown field "metadata"', 'unknown field "spec"'],
+    });
     expect(leaseFromJson(value)).toEqual({
       object: {
         apiVersion: 'coordination.k8s.io/v1',
@@ -365,7 +375,7 @@ describe('other bodies in JSON', () => {
       },
       complaints: ['unknown field "spec.holder"'],
     });
-    expect(() => leaseFromJson({ spec: { leaseDurationSeconds: 'x' } })).toThrow(
+    expect(() => leaseFromJson({ ...value, spec: { leaseDurationSeconds: 'x' } })).toThrow(
       new DocumentError('json: cannot unmarshal string into Go struct field LeaseSpec.spec.leaseDurationSeconds of type int32'),
     );
     expect(() => leaseFromJson({ kind: 'Pod' })).toThrow(/^no kind "Pod" is registered/);

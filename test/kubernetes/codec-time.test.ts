@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseTime, timeFromParts, timeToParts } from '../../server/dist/kubernetes/codec/time.js';
+import { parseTime, timeFromParts, timeToParts, withSixDigits, zeroMicroTime } from '../../server/dist/kubernetes/codec/time.js';
 
 const micro = '2006-01-02T15:04:05.000000Z07:00';
 const whole = '2006-01-02T15:04:05Z07:00';
@@ -26,9 +26,12 @@ describe('a MicroTime', () => {
     expect(parseTime(text, 6)).toBe(canonical);
   });
 
-  test.each(['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000000Z', '0001-01-01T01:00:00.0+01:00'])('%s is none', (text) => {
-    expect(parseTime(text, 6)).toBeUndefined();
-  });
+  test.each(['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000000Z', '0001-01-01T01:00:00.0+01:00'])(
+    '%s is the zero time, which Kubernetes keeps',
+    (text) => {
+      expect(parseTime(text, 6)).toBe(zeroMicroTime);
+    },
+  );
 
   test.each([
     ['2024-13-02T03:04:05.000000Z', 'month'],
@@ -92,7 +95,7 @@ describe('a time of protobuf', () => {
     [-1, 250_000_000, '1969-12-31T23:59:59.250000Z'],
     [0, -1_000_000, '1969-12-31T23:59:59.999000Z'],
     [0, 1_500_000_000, '1970-01-01T00:00:01.500000Z'],
-    [-62_135_596_800, 0, undefined],
+    [-62_135_596_800, 0, zeroMicroTime],
   ])('of %d s and %d ns is %s', (seconds, nanos, text) => {
     expect(timeFromParts(seconds, nanos, 6)).toBe(text);
   });
@@ -112,4 +115,15 @@ describe('a time of protobuf', () => {
   ])('is made of %s', (text, seconds, nanos) => {
     expect(timeToParts(text)).toEqual({ seconds, nanos });
   });
+});
+
+test.each([
+  ['2024-01-02T03:04:05Z', '2024-01-02T03:04:05.000000Z'],
+  ['2024-01-02T03:04:05.678Z', '2024-01-02T03:04:05.678000Z'],
+  ['2024-01-02T03:04:05.678901999-05:30', '2024-01-02T03:04:05.678901-05:30'],
+  ['2024-01-02T03:04:05+02:00', '2024-01-02T03:04:05.000000+02:00'],
+  ['2024-01-02T03:04:05.678901+00:00', '2024-01-02T03:04:05.678901+00:00'],
+  ['soon', 'soon'],
+])('%s with six digits is %s', (text, full) => {
+  expect(withSixDigits(text)).toBe(full);
 });

@@ -113,7 +113,6 @@ describe('YAML', () => {
     ['a: [1', /^yaml: line /],
     ['a: 1\n b: 2', /^yaml: line 1: /],
     ['a: .inf', /^json: unsupported value: /],
-    ['a: 1\n---\nb: 2\n', /^yaml: expected a single document$/],
   ])('%j is refused', (text, message) => {
     expect(() => plain(text)).toThrow(message);
   });
@@ -122,6 +121,10 @@ describe('YAML', () => {
     expect(plain('%YAML 1.1\n---\na: 1\n...\n')).toEqual({ a: 1 });
     expect(plain('---\na: 1\n---\n')).toEqual({ a: 1 });
     expect(plain('')).toBeNull();
+  });
+
+  test('of several documents is the first', () => {
+    expect(plain('a: 1\n---\nb: 2\n')).toEqual({ a: 1 });
   });
 
   test('that is no UTF-8 is refused', () => {

@@ -103,13 +103,10 @@ describe('a request', () => {
     expect((await send(port, { method: 'GET', path: '/', headers: { 'content-type': 'application/json' } })).body).toBe('0');
   });
 
-  test('whose content type is none is 415 in the words of Kubernetes', async () => {
-    const { port } = await serve(async () => text('served'));
-    const answer = await send(port, { method: 'POST', path: '/', headers: { 'content-type': ';' }, body: '{}' });
-    const message =
-      'the body of the request was in an unknown format - accepted media types include: ' +
-      'application/json, application/yaml, application/vnd.kubernetes.protobuf';
-    expect(answer).toMatchObject({ status: 415, json: { reason: 'UnsupportedMediaType', code: 415, message } });
+  test.each(['', ';', 'application/json; charset'])('of the content type %j is for the API to judge', async (type) => {
+    const { port } = await serve(async ({ header, body }) => text(`${header('content-type')} ${body.length}`));
+    const answer = await send(port, { method: 'POST', path: '/', headers: { 'content-type': type }, body: '{}' });
+    expect(answer).toMatchObject({ status: 200, body: `${type} 2` });
   });
 
   test.each([
@@ -202,7 +199,7 @@ describe('a request', () => {
 
 describe('bodies', () => {
   test('that are read at the same time share a bound: past it, they are 429 to be tried again', async () => {
-    const reader = new BodyReader(new FakeClock(), { bytesMax: 10, allBytesMax: 12, timeoutMs: 1000 });
+    const reader = new BodyReader(new FakeClock(), { bytesMax: 10, allBytesMax: 12, shortBytes: 0, timeoutMs: 1000 });
     const [first, second, third] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const whole = reader.read(first);
     first.write('12345678');
@@ -217,7 +214,7 @@ describe('bodies', () => {
   });
 
   test('that end too early are nobody’s, and count no more', async () => {
-    const reader = new BodyReader(new FakeClock(), { bytesMax: 10, allBytesMax: 10, timeoutMs: 1000 });
+    const reader = new BodyReader(new FakeClock(), { bytesMax: 10, allBytesMax: 10, shortBytes: 0, timeoutMs: 1000 });
     const cut = new PassThrough();
     const read = reader.read(cut);
     cut.write('12345678');
@@ -263,13 +260,35 @@ describe('an answer', () => {
       ['/away', 503, '1'],
       ['/early', 504, '1'],
     ] as const) {
-      const answer = await send(port, { path, headers: { accept: 'application/vnd.kubernetes.protobuf' } });
+      const answer = await send(port, { path });
       expect(answer).toMatchObject({
         status: code,
         json: refusals[path]?.status,
         headers: { 'content-type': 'application/json' },
       });
       expect(answer.headers['retry-after']).toBe(retryAfter);
+    }
+  });
+
+  test.each([
+    ['application/vnd.kubernetes.protobuf,application/json', 'application/vnd.kubernetes.protobuf', /^k8s\0\n/],
+    ['application/yaml', 'application/yaml', /^apiVersion: v1\n/],
+    ['application/json;as=Table;g=meta.k8s.io;v=v1,application/json', 'application/json', /^{\s*"/],
+    // The failure matters more than the form.
+    ['image/png', 'application/json', /^{\s*"/],
+  ])('of an error is in the format that was asked for: %s', async (accept, contentType, beginning) => {
+    const { port } = await serve(async () => {
+      throw badRequest('no');
+    });
+    for (const [method, path, code] of [
+      ['GET', '/', 400],
+      ['POST', '/%ff', 400],
+      ['POST', '/', 413],
+    ] as const) {
+      const body = code === 413 ? { body: 'x'.repeat(4 * MiB) } : {};
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers: { accept }, ...body });
+      expect({ status: answer.status, type: answer.headers.get('content-type') }).toEqual({ status: code, type: contentType });
+      expect(await answer.text()).toMatch(beginning);
     }
   });
 

@@ -1,5 +1,5 @@
 import type { CoordinatorOptions } from '@leasehold/core';
-import { allowAll } from '../../server/dist/kubernetes/access/authorizer.js';
+import { allowAll, type Authorizer } from '../../server/dist/kubernetes/access/authorizer.js';
 import { KubernetesApi } from '../../server/dist/kubernetes/api.js';
 import { errorAnswer } from '../../server/dist/kubernetes/http/error-answer.js';
 import type { LeaseObject } from '../../server/dist/kubernetes/lease-object.js';
@@ -42,18 +42,19 @@ export class LeaseWorld {
   readonly suffixes: string[] = [];
   readonly #api: KubernetesApi;
 
-  private constructor(world: World, strict: boolean) {
+  private constructor(world: World, strict: boolean, authorizer: Authorizer) {
     this.world = world;
     const engine = { current: () => world.coordinator };
     const newSuffix = (): string => this.suffixes.shift() ?? 'zzzzz';
-    this.#api = new KubernetesApi(leaseRoutes(new LeaseService({ engine, clock: world.clock, strict, newSuffix })), allowAll);
+    this.#api = new KubernetesApi(leaseRoutes(new LeaseService({ engine, clock: world.clock, strict, newSuffix })), authorizer);
   }
 
   static async start({
     strict = false,
+    authorizer = allowAll,
     ...options
-  }: Partial<CoordinatorOptions> & { strict?: boolean } = {}): Promise<LeaseWorld> {
-    return new LeaseWorld(await World.start(options), strict);
+  }: Partial<CoordinatorOptions> & { strict?: boolean; authorizer?: Authorizer } = {}): Promise<LeaseWorld> {
+    return new LeaseWorld(await World.start(options), strict, authorizer);
   }
 
   async ask(method: string, url: string, { body, headers = {} }: Asked = {}): Promise<Answered> {

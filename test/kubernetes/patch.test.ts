@@ -185,10 +185,7 @@ describe('a JSON patch', () => {
 
   it('names the fields of operations that mean nothing', () => {
     const operations = [{ op: 'test', path: '/x', foo: 1 }, { Op: 'x', value: { any: 1 } }, null];
-    expect(unknownOperationFields(operations)).toEqual([
-      'json patch unknown field "[0].foo"',
-      'json patch unknown field "[1].Op"',
-    ]);
+    expect(unknownOperationFields(operations)).toEqual(['unknown field "[0].foo"', 'unknown field "[1].Op"']);
     expect(unknownOperationFields({ foo: 1 })).toEqual([]);
   });
 });

@@ -214,7 +214,7 @@ describe('a lease in protobuf', () => {
       metadata: { name: 'a' },
     });
     expect(() => decode(sealEnvelope({ apiVersion: 'v1', kind: 'Pod', raw }))).toThrow(
-      'Pod in version "v1" cannot be handled as a Lease: no kind "Pod" is registered for version "v1"',
+      'Pod in version "v1" cannot be handled as a Lease: converting (v1.Pod) to (coordination.Lease): unknown conversion',
     );
   });
 

@@ -54,15 +54,65 @@ export interface RecordedMessage {
   readonly bytes: Buffer;
 }
 
-/** All recorded bodies of protobuf, requests and answers. Watches are answered with many messages. */
+/** All recorded bodies of protobuf that client-go sent and got. Watches are answered with many messages. */
 export function recordedMessages(): readonly RecordedMessage[] {
   return readdirSync(new URL('exchanges/', fixtures))
+    .filter((file) => file.startsWith('go-'))
     .sort()
     .flatMap((file) => readJson(`exchanges/${file}`) as readonly Exchange[])
     .flatMap(({ request, body, answer }) =>
       [body, answer].flatMap((side) => (side?.base64 === undefined ? [] : [{ what: request, base64: side.base64 }])),
     )
     .map(({ what, base64 }) => ({ what, bytes: Buffer.from(base64, 'base64') }));
+}
+
+/** A request that client-go sent, and what kube-apiserver answered. */
+export interface GoExchange {
+  /** Method, path and query. */
+  readonly request: string;
+  readonly accept: string;
+  readonly userAgent: string;
+  readonly contentType?: string;
+  /** Bytes of protobuf, or the value of JSON. */
+  readonly body?: { readonly base64: string } | Readonly<Record<string, unknown>> | readonly unknown[];
+  readonly status: number;
+  readonly answerType: string;
+  /** Of a watch, all that came of it. */
+  readonly answer: { readonly base64: string };
+  /** Of a watch: who ended it, `end` for the server. */
+  readonly ended?: 'end' | 'error';
+}
+
+/** What client-go 0.32 did in one run, in the order in which it was done: `election`, `kubelet`, `informer` or `conformance-protobuf`. */
+export function recordedRun(name: string): readonly GoExchange[] {
+  return readJson(`exchanges/go-${name}.json`) as readonly GoExchange[];
+}
+
+/** A request that kubectl sent, and what kube-apiserver answered. */
+export interface KubectlExchange {
+  /** Method, path and query. */
+  readonly request: string;
+  readonly accept: string;
+  readonly userAgent: string;
+  readonly contentType?: string;
+  /** The value of JSON, or bytes of protobuf. */
+  readonly body?: unknown;
+  readonly status: number;
+  readonly answerType?: string;
+  /** As `body`; a text in brackets where it was too long to be kept; none of a watch. */
+  readonly answer?: unknown;
+}
+
+/** A command, what it printed (its first lines), and what it asked for meanwhile. */
+export interface KubectlCommand {
+  readonly command: string;
+  readonly prints: readonly string[];
+  readonly exchanges: readonly KubectlExchange[];
+}
+
+/** What kubectl 1.32 does, in the order in which it was done, to one cluster. */
+export function recordedCommands(): readonly KubectlCommand[] {
+  return readJson('exchanges/kubectl-1.32.json') as readonly KubectlCommand[];
 }
 
 interface Exchange {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Action, Authorizer } from '../../server/dist/kubernetes/access/authorizer.js';
 import { leaseConflict } from '../../server/dist/kubernetes/status.js';
 import { Api, recordingLeases, type Asked } from './api-support.js';
+import { LeaseWorld, one } from './lease-world.js';
 
 const group = '/apis/coordination.k8s.io/v1';
 const item = `${group}/namespaces/team/leases/a`;
@@ -108,6 +109,7 @@ describe('a path', () => {
     '/apis/coordination.k8s.io/v2',
     '/apis/coordination.k8s.io/v1beta1/leases',
     '/api/v1/pods',
+    '/api/v2',
     '/apis/authorization.k8s.io/v1/subjectaccessreviews',
     '/version/more',
   ])('%s of an API that is unknown is a Status', async (url) => {
@@ -119,7 +121,7 @@ describe('a path', () => {
     });
   });
 
-  test.each(['/nothing', '/apis/apps/v1', '/apis/coordination.k8s.iox', '/api/v2', '/metrics', '/openapi/v3/apis/apps/v1', ''])(
+  test.each(['/nothing', '/apis/apps/v1', '/apis/coordination.k8s.iox', '/metrics', '/openapi/v3/apis/apps/v1', ''])(
     '%s of nothing is plain text',
     async (url) => {
       expect(await new Api().ask('GET', url)).toMatchObject({
@@ -127,6 +129,22 @@ describe('a path', () => {
       });
     },
   );
+});
+
+describe('a timeout', () => {
+  test.each(['5s', '0', '1h30m', '-1.5s', '+.5ms', ''])('of %j is heard', async (timeout) => {
+    expect((await new Api().ask('GET', `/version?timeout=${encodeURIComponent(timeout)}`)).code).toBe(200);
+  });
+
+  test.each([
+    ['x', 'invalid duration "x"'],
+    ['5', 'missing unit in duration "5"'],
+    ['5y', 'unknown unit "y" in duration "5y"'],
+  ])('of %s is none', async (timeout, why) => {
+    expect(await new Api().ask('GET', `/version?timeout=${timeout}`)).toMatchObject({
+      ...{ code: 400, json: { reason: 'BadRequest', message: `invalid timeout specified in the request URL - time: ${why}` } },
+    });
+  });
 });
 
 describe('an authorizer', () => {
@@ -154,6 +172,25 @@ describe('an authorizer', () => {
     expect(answer.code).toBe(403);
     expect(actions).toEqual([action]);
     expect(asked).toEqual([]);
+  });
+
+  test('is asked about the creation, too, by an update that makes one of it', async () => {
+    const verbs: string[] = [];
+    const api = await LeaseWorld.start({
+      authorizer: {
+        ...refusing,
+        authorize: (_user, action) => {
+          verbs.push(action.verb);
+          return { allowed: action.verb !== 'create' };
+        },
+      },
+    });
+    const apply = { 'content-type': 'application/apply-patch+yaml' };
+    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'example' }, spec: {} };
+    const refused = { code: 403, status: { reason: 'Forbidden' } };
+    expect(await api.ask('PUT', one, { body })).toMatchObject(refused);
+    expect(await api.ask('PATCH', `${one}?fieldManager=m`, { headers: apply, body })).toMatchObject(refused);
+    expect(verbs).toEqual(['update', 'create', 'patch', 'create']);
   });
 
   test('that refuses is quoted as Kubernetes does', async () => {

@@ -23,14 +23,20 @@ export interface ServerProcessOptions {
 export class ServerProcess {
   readonly address: string;
   readonly port: number;
+  /** Where it serves the Kubernetes API: `host:port`, or nothing where it does not. */
+  readonly httpAddress: string;
+  /** What it has logged, line by line. */
+  readonly log: readonly string[];
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
 
-  private constructor(child: ChildProcess, exited: Promise<unknown>, address: string) {
+  private constructor(child: ChildProcess, exited: Promise<unknown>, { address, http }: Serving, log: readonly string[]) {
+    this.log = log;
     this.#child = child;
     this.#exited = exited;
     this.address = address;
     this.port = Number(address.split(':').at(-1));
+    this.httpAddress = http ?? '';
   }
 
   /** Starts a server for one test: it is killed when the test ends. */
@@ -49,7 +55,8 @@ export class ServerProcess {
       env: { LEASEHOLD_HTTP_LISTEN: 'off', ...process.env, LEASEHOLD_IDENTITY_LEASE: 'off', ...env },
     });
     const exited = once(child, 'exit');
-    return new ServerProcess(child, exited, await addressOf(child, exited));
+    const log: string[] = [];
+    return new ServerProcess(child, exited, await serving(child, exited, log), log);
   }
 
   get pid(): number {
@@ -87,14 +94,22 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
+/** What it logs when it serves. */
+interface Serving {
+  readonly msg: string;
+  readonly address: string;
+  readonly http?: string;
+}
+
 /** What it logs is read to the end, lest it stops at a full pipe. */
-function addressOf(child: ChildProcess, exited: Promise<unknown>): Promise<string> {
+function serving(child: ChildProcess, exited: Promise<unknown>, log: string[]): Promise<Serving> {
   return new Promise((resolve, reject) => {
     if (child.stdout !== null) {
       createInterface(child.stdout).on('line', (line) => {
-        const entry = JSON.parse(line) as { msg: string; address?: string };
-        if (entry.msg === 'Serving' && entry.address !== undefined) {
-          resolve(entry.address);
+        log.push(line);
+        const entry = JSON.parse(line) as Serving;
+        if (entry.msg === 'Serving') {
+          resolve(entry);
         }
       });
     }

@@ -127,6 +127,8 @@ export interface WatchMessage {
 export interface WatchEvent extends LeaseEvent {
   readonly revision: CommittedChange['revision'];
   readonly wasSelected: boolean;
+  /** Of a lease that has left the selection, as it was in it; `undefined`: that is not known any more. */
+  readonly before?: LeaseRecord | undefined;
 }
 
 export interface Watch {

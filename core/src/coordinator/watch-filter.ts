@@ -1,12 +1,16 @@
 import type { WatchEvent, WatchQuery } from './api.js';
 import type { CommittedChange, LeaseEvent } from '../lease/change.js';
+import type { LeaseRecord } from '../lease/record.js';
+
+/** Finds what a change has replaced; `undefined`: it is not known any more, or there was nothing. */
+export type FindBefore = () => LeaseRecord | undefined;
 
 /** What of a change a watch is sent: nothing, an event, or two of one revision. */
-export function selectEvents(query: WatchQuery, change: CommittedChange): readonly WatchEvent[] {
+export function selectEvents(query: WatchQuery, change: CommittedChange, findBefore: FindBefore): readonly WatchEvent[] {
   const selected: WatchEvent[] = [];
   for (const event of change.events) {
     if (isAbout(query, event) && (query.includeRenewals || event.type !== 'RENEWED')) {
-      const seen = select(query, event, change.revision);
+      const seen = select(query, event, { revision: change.revision, findBefore });
       if (seen !== undefined) {
         selected.push(seen);
       }
@@ -20,7 +24,11 @@ function isAbout(query: WatchQuery, { lease }: LeaseEvent): boolean {
 }
 
 /** A change that takes a lease out of the selection arrives as `DELETED`. */
-function select(query: WatchQuery, event: LeaseEvent, revision: bigint): WatchEvent | undefined {
+function select(
+  query: WatchQuery,
+  event: LeaseEvent,
+  { revision, findBefore }: { readonly revision: bigint; readonly findBefore: FindBefore },
+): WatchEvent | undefined {
   const { type, reason, lease, previousLabels } = event;
   const wasSelected = previousLabels !== undefined && query.selector.matches(previousLabels);
   if (type === 'DELETED') {
@@ -29,5 +37,6 @@ function select(query: WatchQuery, event: LeaseEvent, revision: bigint): WatchEv
   if (query.selector.matches(lease.labels)) {
     return { type, reason, lease, previousLabels, revision, wasSelected };
   }
-  return wasSelected ? { type: 'DELETED', reason: 'UNSELECTED', lease, previousLabels, revision, wasSelected } : undefined;
+  if (!wasSelected) return undefined;
+  return { type: 'DELETED', reason: 'UNSELECTED', lease, previousLabels, revision, wasSelected, before: findBefore() };
 }

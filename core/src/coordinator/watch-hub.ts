@@ -7,7 +7,7 @@ import type { Store } from '../store/store.js';
 import { Ahead } from './ahead.js';
 import { readHistory } from './history.js';
 import type { RecentChanges } from './recent-changes.js';
-import { selectEvents } from './watch-filter.js';
+import { selectEvents, type FindBefore } from './watch-filter.js';
 
 /** How many changes a watch that is behind takes at once. */
 const pieceMax = 256;
@@ -68,10 +68,11 @@ export class WatchHub {
     this.#recent.add(changes, before);
     this.#revision = last.revision;
     const touched = new Set<Watcher>();
-    for (const change of changes) {
+    for (const [index, change] of changes.entries()) {
+      const findBefore = (): LeaseRecord | undefined => before[index];
       for (const target of targetsOf(change)) {
         this.#byTarget.get(target)?.forEach((watcher) => {
-          if (watcher.collect(change)) {
+          if (watcher.collect(change, findBefore)) {
             touched.add(watcher);
           }
         });
@@ -160,7 +161,9 @@ export class WatchHub {
   #sendPiece(watcher: Watcher, changes: readonly CommittedChange[]): void {
     const last = changes.at(-1);
     if (last !== undefined) {
-      const events = changes.flatMap((change) => selectEvents(watcher.query, change));
+      const events = changes.flatMap((change) =>
+        selectEvents(watcher.query, change, () => this.#recent.replacedAt(change.revision)),
+      );
       if (events.length > 0) {
         watcher.send(events, last.revision);
       }
@@ -247,11 +250,11 @@ class Watcher {
   }
 
   /** Takes a change along for the next `flush`, if this watch is up to date and the change is for it. */
-  collect(change: CommittedChange): boolean {
+  collect(change: CommittedChange, findBefore: FindBefore): boolean {
     if (this.state !== 'live') {
       return false;
     }
-    this.#collected.push(...selectEvents(this.query, change));
+    this.#collected.push(...selectEvents(this.query, change, findBefore));
     return this.#collected.length > 0;
   }
 

@@ -1,6 +1,5 @@
 import type { KubernetesSpec } from '@leasehold/core';
 import { goQuote } from './codec/go-quote.js';
-import { sameJson, type Json } from './json.js';
 import type { LeaseObject, OwnerReference } from './lease-object.js';
 import { withoutNothing, type LooseMeta } from './object-meta.js';
 import { badRequest, leaseInvalid, StatusError } from './status.js';
@@ -18,7 +17,7 @@ export function admitCreate({ metadata, spec = {}, ...object }: LeaseObject): Le
     const details = { name: namespace, kind: 'namespaces' };
     throw new StatusError(404, 'NotFound', `namespaces ${goQuote(namespace)} not found`, { details });
   }
-  const { uid, resourceVersion, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, selfLink, ...kept } = metadata;
+  const { resourceVersion, ...kept } = withoutServersOwn({ ...object, metadata }).metadata;
   const admitted = { ...object, metadata: withoutNothing(kept), spec: served(spec) };
   const causes = validateCreate(admitted);
   if (causes.length > 0) throw leaseInvalid(name, causes);
@@ -45,6 +44,12 @@ export function admitUpdate({ metadata, spec = {}, ...object }: LeaseObject, bef
   const causes = validateUpdate(admitted, before);
   if (causes.length > 0) throw leaseInvalid(before.metadata.name ?? '', causes);
   return admitted;
+}
+
+/** A new object without what only the server may say: it is nobody's field. */
+export function withoutServersOwn(object: LeaseObject): LeaseObject {
+  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, selfLink, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 /** Where an object belongs. */
@@ -74,14 +79,15 @@ export function inPlace(object: LeaseObject, { namespace, name }: LeasePlace): L
 export function withOwnersOnce(object: LeaseObject): { readonly object: LeaseObject; readonly twice: readonly string[] } {
   const { ownerReferences } = object.metadata;
   if (ownerReferences === undefined || ownerReferences.length < 2) return { object, twice: [] };
-  const once: OwnerReference[] = [];
+  const once = new Map<string, OwnerReference>();
   const twice: string[] = [];
   for (const owner of ownerReferences) {
-    const isThere = once.some((other) => sameJson(owner as unknown as Json, other as unknown as Json));
-    if (isThere) twice.push(owner.uid);
-    else once.push(owner);
+    const { apiVersion, kind, name, uid, controller, blockOwnerDeletion } = owner;
+    const said = JSON.stringify([apiVersion, kind, name, uid, controller ?? null, blockOwnerDeletion ?? null]);
+    if (once.has(said)) twice.push(uid);
+    else once.set(said, owner);
   }
-  return { object: { ...object, metadata: { ...object.metadata, ownerReferences: once } }, twice };
+  return { object: { ...object, metadata: { ...object.metadata, ownerReferences: [...once.values()] } }, twice };
 }
 
 /** Without what Kubernetes keeps only where elections are coordinated (its feature gate CoordinatedLeaderElection). */

@@ -1,6 +1,6 @@
 import { LeaseError, type LeaseCoordinator } from '@leasehold/core';
 import type { ApiAnswer } from './request.js';
-import type { Call, Endpoint, Route } from './router.js';
+import { anyMethod, type Call, type Endpoint, type Route } from './router.js';
 
 /** Where the coordinator is found, which is another one after the store has failed. */
 export interface CoordinatorHolder {
@@ -23,8 +23,8 @@ export function healthRoutes(engine: CoordinatorHolder): readonly Route[] {
     const all: Endpoint = { answer: ({ request }) => checkAll(name, own, request.query) };
     const one: Endpoint = { answer: (call) => checkOne(call, own) };
     return [
-      { pattern: `/${name}`, methods: { GET: all, HEAD: all } },
-      { pattern: `/${name}/:check`, methods: { GET: one, HEAD: one } },
+      { pattern: `/${name}`, methods: { [anyMethod]: all } },
+      { pattern: `/${name}/:check`, methods: { [anyMethod]: one } },
     ];
   });
 }

@@ -32,6 +32,27 @@ export function isHollow(value: Json | undefined): boolean {
   return !isObject(value) || Object.keys(value).length === 0;
 }
 
+/** Whether a value nests deeper than any document that is read: whoever descends into it by recursion comes to an end of the stack. */
+export function isTooDeep(value: Json): boolean {
+  let level: readonly Json[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > depthMax) return true;
+    level = level.flatMap((each) => (isList(each) || isObject(each) ? Object.values(each) : []));
+  }
+  return false;
+}
+
+/** How deep objects and arrays may nest. Go stops at 10,000; no object of Kubernetes comes near either, and readers recurse. */
+export const depthMax = 1000;
+
+/** The same value with the keys of all objects in order, as Go writes maps. */
+export function withSortedKeys(value: Json): Json {
+  if (isList(value)) return value.map(withSortedKeys);
+  if (!isObject(value)) return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, withSortedKeys(value[key] ?? null)]));
+}
+
 /** Whether two values are the same, whatever the order of keys. */
 export function sameJson(left: Json | undefined, right: Json | undefined): boolean {
   if (left === right) return true;

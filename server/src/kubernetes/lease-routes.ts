@@ -1,7 +1,7 @@
 import type { LeaseApi } from './lease-api.js';
 import { readSwitch } from './query.js';
 import type { ApiRequest } from './request.js';
-import type { Endpoint, Route } from './router.js';
+import type { Call, Endpoint, ResourceAction, Route } from './router.js';
 
 /** The paths of leases, and which verb each method is. A lease itself is watched under `/watch/` only, as kube-apiserver has it. */
 export function leaseRoutes(leases: LeaseApi): readonly Route[] {
@@ -28,17 +28,20 @@ type LeaseVerb = keyof LeaseApi;
 const version = '/apis/coordination.k8s.io/v1';
 
 function endpoint(leases: LeaseApi, verbOf: (request: ApiRequest) => LeaseVerb): Endpoint {
+  const asks = ({ request, parameters }: Call): ResourceAction => ({
+    verb: verbOf(request).toLowerCase(),
+    group: 'coordination.k8s.io',
+    version: 'v1',
+    resource: 'leases',
+    namespace: parameters['namespace'] ?? '',
+    name: parameters['name'] ?? '',
+  });
   return {
-    asks: ({ request, parameters }) => ({
-      verb: verbOf(request).toLowerCase(),
-      group: 'coordination.k8s.io',
-      version: 'v1',
-      resource: 'leases',
-      namespace: parameters['namespace'] ?? '',
-      name: parameters['name'] ?? '',
-    }),
-    async answer({ request, parameters, openStream }) {
-      const target = { namespace: parameters['namespace'], name: parameters['name'] };
+    asks,
+    async answer(call) {
+      const { request, parameters, openStream } = call;
+      const askToCreate = (): Promise<void> => call.ask({ ...asks(call), verb: 'create' });
+      const target = { namespace: parameters['namespace'], name: parameters['name'], askToCreate };
       const verb = verbOf(request);
       if (verb !== 'watch') {
         return leases[verb](request, target);

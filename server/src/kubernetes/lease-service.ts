@@ -7,6 +7,7 @@ import { patchLease } from './handlers/patch.js';
 import { postLease } from './handlers/create.js';
 import { putLease } from './handlers/update.js';
 import type { LeaseApi, StreamAnswer } from './lease-api.js';
+import { Slots } from './list/slots.js';
 import type { ApiAnswer, ApiRequest, LeaseTarget } from './request.js';
 import { watchLeases } from './watch/watch-leases.js';
 
@@ -14,12 +15,12 @@ import { watchLeases } from './watch/watch-leases.js';
 export class LeaseService implements LeaseApi {
   readonly #context: LeaseContext;
 
-  constructor(context: LeaseContext) {
-    this.#context = context;
+  constructor(context: Omit<LeaseContext, 'longLists'>) {
+    this.#context = { ...context, longLists: new Slots(longListsMax) };
   }
 
   get(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return settled(() => getLease(this.#context, request, nameOf(target)));
+    return getLease(this.#context, request, nameOf(target));
   }
 
   list(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
@@ -51,11 +52,10 @@ export class LeaseService implements LeaseApi {
   }
 }
 
-/** What the routes have checked to be there. */
-function nameOf({ namespace = '', name = '' }: LeaseTarget): LeaseName {
-  return { namespace, name };
-}
+/** How many long lists are written at once. More would not be done earlier. */
+const longListsMax = 8;
 
-function settled<T>(answer: () => T): Promise<T> {
-  return new Promise((resolve) => resolve(answer()));
+/** What the routes have checked to be there. */
+function nameOf({ namespace = '', name = '', askToCreate }: LeaseTarget): LeaseName {
+  return { namespace, name, askToCreate };
 }

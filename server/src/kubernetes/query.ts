@@ -16,6 +16,29 @@ export function readInteger(query: URLSearchParams, name: string): number | unde
   return Number(value);
 }
 
+/**
+ * Looks at how long the client waits, which has no other consequence here: it is a bound from above, and answers come at once. A watch
+ * has another parameter for it.
+ *
+ * @throws {StatusError} 400: it is no duration as Go writes it.
+ */
+export function checkTimeout(query: URLSearchParams): void {
+  const value = query.get('timeout') ?? '';
+  if (value === '' || goDuration.test(value) || readSwitch(query, 'watch') === true) return;
+  const number = /^[+-]?(?:\d+\.?\d*|\.\d+)/.exec(value)?.[0];
+  const unit = number === undefined ? undefined : /^[^\d.]*/.exec(value.slice(number.length))?.[0];
+  const quoted = goQuote(value);
+  const why =
+    unit === undefined
+      ? `invalid duration ${quoted}`
+      : unit === ''
+        ? `missing unit in duration ${quoted}`
+        : `unknown unit ${goQuote(unit)} in duration ${quoted}`;
+  throw badRequest(`invalid timeout specified in the request URL - time: ${why}`);
+}
+
+const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+
 function isInt64(text: string): boolean {
   const value = BigInt(text.replace('+', ''));
   return BigInt.asIntN(64, value) === value;

@@ -19,6 +19,8 @@ export interface LeaseTarget {
   readonly namespace: string | undefined;
   /** `undefined`: the collection. */
   readonly name: string | undefined;
+  /** Asks whether whoever sent the request may also create the lease, which updates and applies do. @throws {StatusError} 403 */
+  readonly askToCreate?: () => Promise<void>;
 }
 
 /** The answer to a request that is answered at once. A watch is answered otherwise. */

@@ -8,6 +8,8 @@ export interface Call {
   readonly parameters: Readonly<Record<string, string>>;
   /** For an answer that goes on: then the endpoint resolves to `undefined`. */
   readonly openStream: () => StreamAnswer;
+  /** Asks whether the request may do something else as well. @throws {StatusError} 403 */
+  readonly ask: (action: ResourceAction) => Promise<void>;
 }
 
 /** What answers one method of one path. */
@@ -42,6 +44,9 @@ export interface Found {
   readonly methods: Route['methods'];
   readonly parameters: Readonly<Record<string, string>>;
 }
+
+/** In the place of a method: whatever it is. */
+export const anyMethod = '*';
 
 /** Finds the route of a path. */
 export class Router {

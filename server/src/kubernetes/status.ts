@@ -1,3 +1,5 @@
+import { goQuote } from './codec/go-quote.js';
+
 /** Why a request failed, in the words of Kubernetes (meta/v1 StatusReason). */
 export type StatusReason =
   | 'AlreadyExists'
@@ -55,6 +57,8 @@ export interface StatusCause {
 export class StatusError extends Error {
   override readonly name = 'StatusError';
   readonly status: Failure;
+  /** What the client is warned of besides, for the `Warning` header. */
+  warnings: readonly string[] = [];
 
   constructor(code: number, reason: StatusReason, message: string, more: { details?: StatusDetails; continue?: string } = {}) {
     super(message);
@@ -71,6 +75,12 @@ export class StatusError extends Error {
   }
 }
 
+/** A refusal with what the client was to be warned of before it came to that. Whatever else was thrown stays what it is. */
+export function warned(error: unknown, warnings: readonly string[]): unknown {
+  if (error instanceof StatusError) error.warnings = [...warnings, ...error.warnings];
+  return error;
+}
+
 /** 400: the request is wrong in itself. */
 export function badRequest(message: string): StatusError {
   return new StatusError(400, 'BadRequest', message);
@@ -78,12 +88,12 @@ export function badRequest(message: string): StatusError {
 
 /** 404: there is no such lease. */
 export function leaseNotFound(name: string): StatusError {
-  return new StatusError(404, 'NotFound', `${resource} "${name}" not found`, { details: { name, ...ofLeases } });
+  return new StatusError(404, 'NotFound', `${resource} ${goQuote(name)} not found`, { details: { name, ...ofLeases } });
 }
 
 /** 409: there is one already. */
 export function leaseExists(name: string): StatusError {
-  return new StatusError(409, 'AlreadyExists', `${resource} "${name}" already exists`, { details: { name, ...ofLeases } });
+  return new StatusError(409, 'AlreadyExists', `${resource} ${goQuote(name)} already exists`, { details: { name, ...ofLeases } });
 }
 
 /** 409: the lease is not, or not any more, as the caller thinks. */

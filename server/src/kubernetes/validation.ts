@@ -12,13 +12,9 @@ export function validateCreate({ metadata, spec = {} }: LeaseObject): Cause[] {
   return [...metadataCauses(metadata), ...specCauses(spec)];
 }
 
-/**
- * What is wrong with a lease that is to take the place of another one. Fields that the server owns have been restored before.
- * kube-apiserver looks twice at what may change of the metadata, and its answers list those causes twice; so does this.
- */
+/** What is wrong with a lease that is to take the place of another one. Fields that the server owns have been restored before. */
 export function validateUpdate(next: LeaseObject, before: LeaseObject): Cause[] {
-  const ofChange = metadataUpdateCauses(next.metadata, before.metadata);
-  return [...metadataCauses(next.metadata), ...ofChange, ...ofChange, ...specCauses(next.spec ?? {})];
+  return [...metadataUpdateCauses(next.metadata, before.metadata), ...specCauses(next.spec ?? {})];
 }
 
 function specCauses({ leaseDurationSeconds, leaseTransitions, strategy, preferredHolder = '' }: KubernetesSpec): Cause[] {

@@ -8,9 +8,14 @@ import { StatusError } from './status.js';
  * @param refuse makes the refusal of a text that is none, out of why it is none in the words of Go.
  */
 export function parseVersion(text: string, refuse: (why: string) => StatusError): bigint {
-  const problem = !/^\d+$/.test(text) ? 'invalid syntax' : BigInt(text) > versionMax ? 'value out of range' : undefined;
+  const problem = !/^\d+$/.test(text) ? 'invalid syntax' : isTooLarge(text) ? 'value out of range' : undefined;
   if (problem !== undefined) throw refuse(`strconv.ParseUint: parsing ${goQuote(text)}: ${problem}`);
   return BigInt(text);
+}
+
+/** Whether a text is a resource version. */
+export function isVersion(text: string): boolean {
+  return /^\d+$/.test(text) && !isTooLarge(text);
 }
 
 /**
@@ -26,11 +31,6 @@ export function queriedVersion(text: string): bigint {
 /** Why the resource version of a query is none. */
 export function badQueriedVersion(text: string, why: string): string {
   return `resourceVersion: Invalid value: ${goQuote(text)}: ${why}`;
-}
-
-/** Refuses a version that there has not been yet: it is another server's. @throws {StatusError} 504 */
-export function refuseFuture(version: bigint, current: bigint): void {
-  if (version > current) throw tooLargeVersion(version, current);
 }
 
 /** Waits a moment for a version that there has not been yet. @throws {StatusError} 504: it does not come. */
@@ -51,6 +51,12 @@ export function tooLargeVersion(version: bigint, current: bigint): StatusError {
       retryAfterSeconds: 1,
     },
   });
+}
+
+/** Digits by the million take their time, and a body has room for them. */
+function isTooLarge(digits: string): boolean {
+  const significant = digits.replace(/^0+/, '');
+  return significant.length > 20 || BigInt(significant) > versionMax;
 }
 
 const versionMax = 2n ** 64n - 1n;

@@ -95,33 +95,35 @@ export function decideDelete(standing: Standing, command: DeleteCommand, moment:
   if (record.kubernetes !== undefined && record.kubernetes.finalizers.length > 0) {
     return mark(record, record.kubernetes, moment);
   }
-  const situation = situationOf(standing, moment.nowMs);
-  switch (situation) {
+  return command.force ? remove(record, undefined, undefined) : decideRemoval(standing, record, moment);
+}
+
+/** Removes a record that callers can see, and keeps the name for as long as its holder may believe in it, or its lock delay runs. */
+export function decideRemoval(standing: Standing, record: LeaseRecord, moment: Moment): Decision {
+  switch (situationOf(standing, moment.nowMs)) {
     case 'absent':
     case 'reserved':
-      return refuse(notFound(command));
+      return refuse(notFound(record));
     case 'available':
     case 'expired':
       return remove(record, undefined, undefined);
     case 'delayed':
-      return command.force
-        ? remove(record, undefined, undefined)
-        : remove(record, record.lockDelayMs, inTheWayMs(standing, moment.nowMs));
+      return remove(record, record.lockDelayMs, inTheWayMs(standing, moment.nowMs));
     case 'held':
     case 'overdue':
     case 'grace':
     case 'revoking':
-      return command.force
-        ? remove(record, undefined, undefined)
-        : remove(record, record.durationMs, inTheWayMs(standing, moment.nowMs));
+      return remove(record, record.durationMs, inTheWayMs(standing, moment.nowMs));
   }
 }
 
 /**
+ * Removes a record, and keeps its name reserved if it is to be.
+ *
  * @param reservedMs for how long the name is reserved after a start, which counts it in full; `undefined`: it is not
  * @param leftMs for how long it is reserved from now
  */
-function remove(record: LeaseRecord, reservedMs: number | undefined, leftMs: number | undefined): Decision {
+export function remove(record: LeaseRecord, reservedMs: number | undefined, leftMs: number | undefined): Decision {
   return changing(
     {
       key: leaseKey(record.namespace, record.name),
@@ -140,7 +142,7 @@ function mark(record: LeaseRecord, part: KubernetesPart, moment: Moment): Decisi
   if (part.deletionTimeMs !== undefined) {
     return { kind: 'answer', answer: { kind: 'deleted', record, reservedMs: undefined } };
   }
-  const marked: LeaseRecord = { ...record, kubernetes: { ...part, deletionTimeMs: moment.wallMs } };
+  const marked: LeaseRecord = { ...record, kubernetes: markedPart(part, moment.wallMs) };
   return changing(
     {
       key: leaseKey(record.namespace, record.name),
@@ -151,6 +153,12 @@ function mark(record: LeaseRecord, part: KubernetesPart, moment: Moment): Decisi
     },
     (committed) => ({ kind: 'deleted', record: recordOf(committed), reservedMs: undefined }),
   );
+}
+
+/** Kubernetes counts the mark as a change of what is wanted, where such changes are counted. */
+export function markedPart(part: KubernetesPart, deletionTimeMs: number): KubernetesPart {
+  const { generation = 0 } = part;
+  return { ...part, ...(generation > 0 ? { generation: generation + 1 } : {}), deletionTimeMs };
 }
 
 function guardDelete(standing: Standing, record: LeaseRecord, command: DeleteCommand, moment: Moment): LeaseError | undefined {

@@ -7,6 +7,7 @@ import { isHeld, leaseKey, sameMap, type LeaseRecord } from '../record.js';
 import { detailOf, inTheWayMs, notFound, revoked, staleVersion, visible } from '../refusals.js';
 import { situationOf, type Moment, type Standing } from '../situation.js';
 import { beginTenure, endChange, newRecord } from '../tenure.js';
+import { decideRemoval, remove } from './manage.js';
 
 /**
  * Writes a whole object as the Kubernetes API has it. There a spec is only data: what it says about a holder is turned into the tenure
@@ -28,7 +29,9 @@ export function decideWrite(standing: Standing, command: WriteCommand, moment: M
   if (command.resourceVersion !== record.resourceVersion) return refuse(staleVersion(record, command.resourceVersion));
   const written = write(record, command);
   if (written.kubernetes.deletionTimeMs !== undefined && written.kubernetes.finalizers.length === 0) {
-    return remove(record, command);
+    if (command.dryRun) return { kind: 'answer', answer: { kind: 'deleted', record, reservedMs: undefined } };
+    // As a deletion of it would be: Kubernetes' own are gone at once.
+    return record.origin === 'kubernetes' ? remove(record, undefined, undefined) : decideRemoval(standing, record, moment);
   }
   if (sameSpec(kubernetesSpec(record), command.spec)) return decideMetadata(record, written, command);
   const refusal = refusalOfSpec(standing, record, command, moment);
@@ -147,21 +150,6 @@ function release(standing: Standing, written: Written, command: WriteCommand, mo
       ? { ...change, record: stays, events: change.events.map((event) => ({ ...event, lease: stays })) }
       : change;
   return finish(command, kept, { grantedTo, ends: true });
-}
-
-function remove(record: LeaseRecord, command: WriteCommand): Decision {
-  if (command.dryRun) return { kind: 'answer', answer: { kind: 'deleted', record, reservedMs: undefined } };
-  return changing(
-    {
-      key: leaseKey(record.namespace, record.name),
-      expected: record.resourceVersion,
-      record: undefined,
-      grants: false,
-      events: [{ type: 'DELETED', reason: 'REQUESTED', lease: record, previousLabels: record.labels }],
-    },
-    (committed) => ({ kind: 'deleted', record: { ...record, resourceVersion: committed.revision }, reservedMs: undefined }),
-    { ends: isHeld(record) },
-  );
 }
 
 function tenure(written: Written, holder: string, command: WriteCommand, moment: Moment): LeaseRecord {

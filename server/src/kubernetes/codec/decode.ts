@@ -1,4 +1,4 @@
-import type { Json } from '../json.js';
+import { objectOr, withSortedKeys, type Json, type JsonObject } from '../json.js';
 import type { LeaseObject } from '../lease-object.js';
 import type { DeleteOptions } from '../objects.js';
 import { badRequest, type StatusError } from '../status.js';
@@ -9,6 +9,7 @@ import { decodeDocument, describe, type DecodedDocument } from './json-decode.js
 import { parseJson, toText } from './json-parse.js';
 import { deleteOptionsKind, leaseKind, type Kind } from './kinds.js';
 import { formatOfBody, type Format } from './media-type.js';
+import { decodePlain } from './plain-decode.js';
 import { readMessage } from './protobuf.js';
 import type { Struct } from './schema.js';
 import { linesOf, parseYaml, yamlComplaint } from './yaml-decode.js';
@@ -53,8 +54,13 @@ export function decodeObject<T>(
     return badRequest(`${opened.kind} in version ${goQuote(version)} cannot be handled as a ${kind.kind}: ${why}`);
   };
   try {
-    const { object, complaints } = decodeOpened(kind, opened);
+    const isOld = opened.kind === leaseKind.kind && opened.apiVersion === oldVersion;
+    const { object, complaints } = decodeOpened(kind, isOld ? { ...opened, apiVersion: leaseKind.apiVersion } : opened);
     if (validation === 'Strict' && complaints.length > 0) throw cannot(strictError(complaints));
+    if (isOld)
+      throw badRequest(
+        `the API version in the data (${oldVersion}) does not match the expected API version (${kind.apiVersion})`,
+      );
     return { object, warnings: validation === 'Warn' ? complaints.flatMap(linesOf) : [] };
   } catch (cause) {
     throw cause instanceof DocumentError ? cannot(cause.message) : cause;
@@ -70,7 +76,11 @@ export function decodeDeleteOptions(body: Uint8Array, contentType: string | unde
   try {
     const opened = openBody(body, formatOfBody(contentType));
     if (opened.kind !== '' && opened.kind !== deleteOptionsKind.kind) {
-      throw new DocumentError('decoded object cannot be converted to DeleteOptions');
+      if (metaKinds.has(opened.kind)) {
+        throw new DocumentError(`converting (v1.${opened.kind}) to (v1.DeleteOptions): unknown conversion`);
+      }
+      const apiVersion = opened.apiVersion === '' ? 'meta.k8s.io/v1' : opened.apiVersion;
+      throw unregistered({ ...opened, apiVersion }, metaScheme);
     }
     const { apiVersion, kind, ...options } = opened.decode(deleteOptionsKind.shape).object;
     return options;
@@ -92,8 +102,35 @@ export interface PatchedLease {
  * @throws DocumentError in the words of Kubernetes
  */
 export function leaseFromJson(value: Json): PatchedLease {
-  return decodeOpened(leaseKind, openDocument(fromPlain(value), []));
+  const sorted = withSortedKeys(value);
+  const opened = openDocument(fromPlain(sorted), []);
+  if (isOpen(leaseKind, opened)) return unversioned(opened.kind, sorted);
+  return decodeOpened(leaseKind, opened.apiVersion === oldVersion ? { ...opened, apiVersion: leaseKind.apiVersion } : opened);
 }
+
+/**
+ * Reads a lease out of what a strategic merge patch or an apply has made, whatever it says of its kind.
+ *
+ * @throws DocumentError in the words of Kubernetes
+ */
+export function leaseFromPlain(value: JsonObject): PatchedLease {
+  const { object, complaints } = decodePlain(leaseKind.shape, value);
+  return { object: { ...object, apiVersion: leaseKind.apiVersion, kind: leaseKind.kind } as LeaseObject, complaints };
+}
+
+/** kube-apiserver takes what names no version for an object of its own memory, where all fields are called otherwise. */
+function unversioned(kind: string, value: Json): PatchedLease {
+  if (kind !== '' && kind !== leaseKind.kind) {
+    const where = `the internal version of group "coordination.k8s.io" in scheme ${goQuote(legacyScheme)}`;
+    throw new DocumentError(`no kind ${goQuote(kind)} is registered for ${where}`);
+  }
+  const names = Object.keys(objectOr(value)).filter((name) => name !== 'apiVersion' && name !== 'kind');
+  const complaints = names.map((name) => `unknown field ${goQuote(name)}`);
+  return { object: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: {}, spec: {} }, complaints };
+}
+
+/** Leases of this version are known, and are the same. */
+const oldVersion = 'coordination.k8s.io/v1beta1';
 
 /** What several complaints come to when they are refused. */
 export function strictError(complaints: readonly string[]): string {
@@ -165,23 +202,59 @@ function openDocument(document: DocumentValue, duplicates: readonly string[]): O
   return { apiVersion: checkedVersion(typeMeta.apiVersion), kind: typeMeta.kind, decode };
 }
 
-function withDefaults<T>({ apiVersion, kind }: Kind<T>, opened: Opened): Opened {
-  // A group without a version is open, too: `coordination.k8s.io/`.
-  const isOpen = opened.apiVersion === '' || opened.apiVersion === apiVersion.replace(/[^/]+$/, '');
-  return { ...opened, apiVersion: isOpen ? apiVersion : opened.apiVersion, kind: opened.kind === '' ? kind : opened.kind };
+function withDefaults<T>(kind: Kind<T>, opened: Opened): Opened {
+  const apiVersion = isOpen(kind, opened) ? kind.apiVersion : opened.apiVersion;
+  return { ...opened, apiVersion, kind: opened.kind === '' ? kind.kind : opened.kind };
+}
+
+/** Whether something does not name its version. A group without one does not, either: `coordination.k8s.io/`. */
+function isOpen<T>({ apiVersion }: Kind<T>, opened: Opened): boolean {
+  return opened.apiVersion === '' || opened.apiVersion === apiVersion.replace(/[^/]+$/, '');
 }
 
 function decodeOpened<T>(kind: Kind<T>, opened: Opened): { object: T; complaints: readonly string[] } {
   const full = withDefaults(kind, opened);
   if (full.kind !== kind.kind || full.apiVersion !== kind.apiVersion) {
-    const scheme = 'k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30';
-    const what = `no kind ${goQuote(full.kind)} is registered for version ${goQuote(full.apiVersion)}`;
-    throw new DocumentError(`${what} in scheme ${goQuote(scheme)}`);
+    if (kind.kind === leaseKind.kind && isKnown(full)) {
+      throw new DocumentError(`converting (v1.${full.kind}) to (coordination.Lease): unknown conversion`);
+    }
+    throw unregistered(full, legacyScheme);
   }
   const { object, complaints } = opened.decode(kind.shape);
   const named = Object.assign({ apiVersion: '', kind: '' }, object, { apiVersion: kind.apiVersion, kind: kind.kind });
   return { object: named as T, complaints };
 }
+
+/** Where Kubernetes keeps which kinds it knows. */
+const legacyScheme = 'k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30';
+const metaScheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27';
+
+function unregistered({ apiVersion, kind }: Pick<Opened, 'apiVersion' | 'kind'>, scheme: string): DocumentError {
+  return new DocumentError(
+    `no kind ${goQuote(kind)} is registered for version ${goQuote(apiVersion)} in scheme ${goQuote(scheme)}`,
+  );
+}
+
+/** Whether there is such a kind elsewhere in Kubernetes: one that clients send where they mean another. */
+function isKnown({ apiVersion, kind }: Pick<Opened, 'apiVersion' | 'kind'>): boolean {
+  if (apiVersion === 'v1') return metaKinds.has(kind) || coreKinds.has(kind);
+  return apiVersion === leaseKind.apiVersion && (metaKinds.has(kind) || kind === 'LeaseList');
+}
+
+const metaKinds: ReadonlySet<string> = new Set(
+  ['Create', 'Delete', 'Get', 'List', 'Patch', 'Update'].map((verb) => `${verb}Options`).concat(['Status', 'WatchEvent']),
+);
+const coreKinds: ReadonlySet<string> = new Set([
+  'ConfigMap',
+  'Endpoints',
+  'Event',
+  'List',
+  'Namespace',
+  'Node',
+  'Pod',
+  'Secret',
+  'Service',
+]);
 
 /** @throws DocumentError for what is no version of a group */
 function checkedVersion(apiVersion: string): string {

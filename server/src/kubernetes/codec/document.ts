@@ -51,18 +51,40 @@ export function fromPlain(value: Json): DocumentValue {
   return object;
 }
 
-/** The fields of a document that come twice, in the words of Kubernetes. */
-export function duplicateFields(value: DocumentValue, path = ''): string[] {
-  if (isList(value)) return value.flatMap((item, index) => duplicateFields(item, `${path}[${index}]`));
-  if (!(value instanceof DocumentObject)) return [];
-  const seen = new Set<string>();
-  return value.names.flatMap((name, index) => {
-    const field = path === '' ? name : `${path}.${name}`;
-    const twice = seen.has(name) ? [`duplicate field ${goQuote(field)}`] : [];
-    seen.add(name);
-    return [...twice, ...duplicateFields(value.values[index] ?? null, field)];
-  });
+/** The first fields of a document that come twice, in the words of Kubernetes, each once. */
+export function duplicateFields(value: DocumentValue): string[] {
+  const found = new Set<string>();
+  let length = 0;
+  for (const field of fieldsTwice(value, '')) {
+    found.add(`duplicate field ${goQuote(field)}`);
+    length += field.length;
+    // A long name stands in the path of everything below it: there are texts that make gigabytes of it.
+    if (found.size === complaintsMax || length > complaintsLengthMax) break;
+  }
+  return [...found];
 }
+
+function* fieldsTwice(value: DocumentValue, path: string): Generator<string> {
+  if (isList(value)) {
+    for (const [index, item] of value.entries()) {
+      if (typeof item === 'object') yield* fieldsTwice(item, `${path}[${index}]`);
+    }
+  }
+  if (!(value instanceof DocumentObject)) return;
+  const seen = new Set<string>();
+  for (const [index, name] of value.names.entries()) {
+    const field = path === '' ? name : `${path}.${name}`;
+    if (seen.has(name)) yield field;
+    seen.add(name);
+    const inside = value.values[index];
+    if (typeof inside === 'object') yield* fieldsTwice(inside, field);
+  }
+}
+
+/** So many complaints are enough for anybody; the rest is left out, as Kubernetes does. */
+export const complaintsMax = 100;
+
+const complaintsLengthMax = 1024 * 1024;
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value);

@@ -2,9 +2,10 @@ import type { LeaseList, PartialObjectMetadataList, Table } from '../objects.js'
 import { toWritten, type Encoded } from './encode.js';
 import { sealEnvelope } from './envelope.js';
 import { protobufShapes } from './kinds.js';
-import { mediaTypes } from './media-type.js';
+import { mediaTypes, type Format } from './media-type.js';
 import { writeMessage } from './protobuf.js';
 import type { Struct } from './schema.js';
+import { toYaml } from './yaml-encode.js';
 
 /** What a list of leases is answered as. */
 export type AnyList = LeaseList | PartialObjectMetadataList | Table;
@@ -19,15 +20,23 @@ export type AnyList = LeaseList | PartialObjectMetadataList | Table;
 export async function encodeList(
   head: AnyList,
   pieces: Iterable<AnyList>,
-  format: 'json' | 'protobuf',
+  format: Format,
   turn: () => Promise<void>,
 ): Promise<Encoded> {
   const shape = format === 'protobuf' ? protobufShapes.get(head.kind) : undefined;
   const written: (string | Uint8Array)[] = [];
   const items = shape === undefined ? undefined : itemsOf(shape);
   for (const piece of pieces) {
-    written.push(items === undefined ? itemsText(piece) : writeMessage(items, toWritten(piece)));
+    if (format === 'yaml') written.push(toYaml(itemsIn(piece)));
+    else written.push(items === undefined ? itemsText(piece) : writeMessage(items, toWritten(piece)));
     await turn();
+  }
+  if (format === 'yaml') {
+    const whole = toYaml(toWritten(head));
+    const texts = written.filter((text) => text !== emptyYaml);
+    // Items stand as far to the left as the name of their list.
+    const body = texts.length === 0 ? whole : whole.replace(emptyInside, (_, name: string) => `${name}:\n${texts.join('')}`);
+    return { contentType: mediaTypes.yaml, body };
   }
   if (shape === undefined) {
     const whole = JSON.stringify(toWritten(head));
@@ -41,9 +50,18 @@ export async function encodeList(
 
 /** What is in a list, without the brackets. */
 function itemsText(list: AnyList): string {
-  const { items, rows } = toWritten(list) as { readonly items?: unknown; readonly rows?: unknown };
-  return JSON.stringify(items ?? rows).slice(1, -1);
+  return JSON.stringify(itemsIn(list)).slice(1, -1);
 }
+
+function itemsIn(list: AnyList): readonly object[] {
+  const { items, rows } = toWritten(list) as { readonly items?: readonly object[]; readonly rows?: readonly object[] };
+  return items ?? rows ?? [];
+}
+
+const emptyYaml = '[]\n';
+
+/** Where YAML has the items of a list with nothing in it. */
+const emptyInside = /^(items|rows): \[\]\n/m;
 
 /** The message of a list without what it says of itself. Messages of protobuf that stand one behind the other are one. */
 function itemsOf(shape: Struct): Struct {

@@ -1,3 +1,4 @@
+import type { KubernetesSpec } from '@leasehold/core';
 import type { LeaseObject } from '../lease-object.js';
 import type { LeaseList } from '../objects.js';
 import { sealEnvelope } from './envelope.js';
@@ -5,6 +6,7 @@ import { protobufShapes } from './kinds.js';
 import { mediaTypes, type Format } from './media-type.js';
 import { writeMessage } from './protobuf.js';
 import { bytes, kept, struct, text } from './schema.js';
+import { zeroMicroTime } from './time.js';
 import { toYaml } from './yaml-encode.js';
 
 /** Anything of Kubernetes that knows its kind. */
@@ -61,10 +63,17 @@ export function encodeWatchEvent(type: WatchEventType, object: AnyObject, format
 
 /** An object as every encoding has it: leases always have a spec, and in a list their kind stands with the list. */
 export function toWritten(object: AnyObject): object {
-  if (object.kind === 'Lease') return { ...object, spec: (object as LeaseObject).spec ?? {} };
+  if (object.kind === 'Lease') return { ...object, spec: writtenSpec((object as LeaseObject).spec) };
   if (object.kind !== 'LeaseList') return object;
-  const items = (object as LeaseList).items.map(({ metadata, spec = {} }) => ({ metadata, spec }));
+  const items = (object as LeaseList).items.map(({ metadata, spec }) => ({ metadata, spec: writtenSpec(spec) }));
   return { ...object, items };
+}
+
+function writtenSpec(spec: KubernetesSpec = {}): object {
+  const { acquireTime, renewTime } = spec;
+  if (acquireTime !== zeroMicroTime && renewTime !== zeroMicroTime) return spec;
+  const times = Object.entries({ acquireTime, renewTime }).filter(([, time]) => time === zeroMicroTime);
+  return { ...spec, ...Object.fromEntries(times.map(([name]) => [name, null])) };
 }
 
 const watchEvent = struct<'type' | 'object'>('WatchEvent', {

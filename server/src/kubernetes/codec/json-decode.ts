@@ -1,5 +1,5 @@
 import type { FieldsV1 } from '../lease-object.js';
-import { DocumentError, DocumentNumber, DocumentObject, type DocumentValue } from './document.js';
+import { complaintsMax, DocumentError, DocumentNumber, DocumentObject, type DocumentValue } from './document.js';
 import { goQuote } from './go-quote.js';
 import { emptyOf, isEmpty, setEntry, withKept, type Field, type List, type Scalar, type Shape, type Struct } from './schema.js';
 import { parseTime } from './time.js';
@@ -61,14 +61,14 @@ class Decoder {
   }
 
   #field(field: Field, document: DocumentValue, object: Record<string, unknown>, place: Place): void {
-    const { name, shape, presence } = field;
+    const { name, shape, presence, whenEmpty } = field;
     if (document === null) {
       // What Go holds by reference becomes nothing; other values stay as they are.
       if (presence === 'pointer' || byReference.has(shape.form)) Reflect.deleteProperty(object, name);
       return;
     }
     const value = this.#value(shape, document, place, object[name]);
-    const isNothing = value === undefined ? shape.form === 'time' : presence === 'value' && isEmpty(value);
+    const isNothing = value === undefined ? shape.form === 'time' : presence === 'value' && !whenEmpty && isEmpty(value);
     if (isNothing) {
       if (Object.hasOwn(object, name)) Reflect.deleteProperty(object, name);
     } else if (value !== undefined) {
@@ -169,22 +169,35 @@ export function describe(document: DocumentValue): string {
   return typeof document === 'boolean' ? 'bool' : 'string';
 }
 
-/** A document as a set of fields; `undefined` if it is none, which Kubernetes, too, takes as if it had not been there. */
-export function toFieldTree(document: DocumentValue, depth = 0): FieldsV1 | undefined {
-  if (!(document instanceof DocumentObject) || depth > fieldTreeDepthMax) return undefined;
-  const tree: Record<string, FieldsV1> = {};
-  for (let index = 0; index < document.names.length; index += 1) {
-    const name = document.names[index] ?? '';
-    const child = toFieldTree(document.values[index] ?? null, depth + 1);
-    // Names of fields begin with what kind of name it is: `f:`, `k:`. The other one would not be a key of its own.
-    if (child === undefined || name === '__proto__') return undefined;
-    tree[name] = child;
-  }
-  return tree;
+/** A document as a set of fields; `unreadable` if it is none, or has more fields than an object can have. */
+export function toFieldTree(document: DocumentValue): FieldsV1 {
+  return new FieldTree().read(document, 0) ?? unreadable;
 }
 
-/** So many complaints are enough for anybody; the rest is left out, as Kubernetes does. */
-const complaintsMax = 100;
+/** Stands for a set of fields that is none. Kubernetes drops what came with it, but not before the rest has been looked at. */
+export const unreadable: FieldsV1 = { unreadable: {} };
+
+class FieldTree {
+  #count = 0;
+
+  read(document: DocumentValue, depth: number): FieldsV1 | undefined {
+    if (!(document instanceof DocumentObject) || depth > fieldTreeDepthMax) return undefined;
+    this.#count += document.names.length;
+    if (this.#count > fieldsMax) return undefined;
+    const tree: Record<string, FieldsV1> = {};
+    for (let index = 0; index < document.names.length; index += 1) {
+      const name = document.names[index] ?? '';
+      const child = this.read(document.values[index] ?? null, depth + 1);
+      // Names of fields begin with what kind of name it is: `f:`, `k:`. The other one would not be a key of its own.
+      if (child === undefined || name === '__proto__') return undefined;
+      tree[name] = child;
+    }
+    return tree;
+  }
+}
+
+/** Somewhat more than the fields whose owners are noted (`tracked`). */
+const fieldsMax = 20_000;
 
 /** Field sets follow the fields of an object, which do not nest deeper than a few levels. */
 const fieldTreeDepthMax = 100;

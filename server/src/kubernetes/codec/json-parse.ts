@@ -1,8 +1,6 @@
+import { depthMax } from '../json.js';
 import { DocumentError, DocumentNumber, DocumentObject, type DocumentValue } from './document.js';
 import { goQuoteByte } from './go-quote.js';
-
-/** How deep objects and arrays may nest. Go stops at 10,000; no object of Kubernetes comes near either, and readers recurse. */
-const depthMax = 1000;
 
 /**
  * Reads JSON and keeps what `JSON.parse` loses.

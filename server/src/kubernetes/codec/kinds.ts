@@ -19,6 +19,7 @@ import type {
 import type { Status, StatusCause, StatusDetails } from '../status.js';
 import {
   bool,
+  evenEmpty,
   fieldTree,
   int32,
   int64,
@@ -84,7 +85,7 @@ const objectMeta = struct<keyof ObjectMeta>('ObjectMeta', {
   annotations: value(12, stringMap),
   ownerReferences: value(13, list(ownerReference)),
   finalizers: value(14, list(text)),
-  managedFields: value(17, list(managedFieldsEntry)),
+  managedFields: evenEmpty(17, list(managedFieldsEntry)),
 });
 
 const listMeta = struct<keyof ListMeta | 'selfLink'>('ListMeta', {

@@ -18,7 +18,9 @@ export interface MediaType {
 export function parseMediaType(text: string): MediaType {
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim());
   const entries = parameters.map((parameter): [string, string] => {
-    const [name = '', value = ''] = parameter.split(/\s*=\s*(.*)/s);
+    const mark = parameter.indexOf('=');
+    const name = mark === -1 ? parameter : parameter.slice(0, mark).trimEnd();
+    const value = mark === -1 ? '' : parameter.slice(mark + 1).trimStart();
     return [name.toLowerCase(), value.replace(/^"(.*)"$/s, '$1')];
   });
   return { type: type.toLowerCase(), parameters: new Map(entries) };
@@ -32,10 +34,13 @@ export function parseMediaType(text: string): MediaType {
 export function formatOfBody(contentType: string | undefined): Format {
   if (contentType === undefined || contentType === '') return 'json';
   const type = contentType === mediaTypes.protobuf ? contentType : parseMediaType(contentType).type;
-  const format = formats.find((candidate) => mediaTypes[candidate] === type);
+  const format = areParameters.test(contentType) ? formats.find((candidate) => mediaTypes[candidate] === type) : undefined;
   if (format === undefined) throw unsupportedMediaType(Object.values(mediaTypes));
   return format;
 }
+
+/** What may stand behind the type (RFC 2045), and a semicolon too many. */
+const areParameters = /^[^;]*(?:;\s*[^\s;=",/]+\s*=\s*(?:[^\s;",=/]+|"(?:[^"\\]|\\.)*")\s*)*;?\s*$/;
 
 /** 415: a body that nobody here can read. */
 export function unsupportedMediaType(accepted: readonly string[]): StatusError {

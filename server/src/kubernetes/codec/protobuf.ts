@@ -1,5 +1,5 @@
 import { DocumentError, type DocumentValue } from './document.js';
-import { toFieldTree } from './json-decode.js';
+import { toFieldTree, unreadable } from './json-decode.js';
 import { parseJson, toText } from './json-parse.js';
 import {
   bytes,
@@ -17,7 +17,7 @@ import {
   type Shape,
   type Struct,
 } from './schema.js';
-import { timeFromParts, timeToParts } from './time.js';
+import { timeFromParts, timeToParts, zeroMicroTime } from './time.js';
 import { WireReader, wireType, WireWriter } from './wire.js';
 
 /**
@@ -88,7 +88,7 @@ function readValue(shape: Shape, reader: WireReader, before: unknown): unknown {
 }
 
 function readTime({ fraction }: Instant, reader: WireReader): string | undefined {
-  if (reader.isAtEnd) return undefined;
+  if (reader.isAtEnd) return fraction === 0 ? undefined : zeroMicroTime;
   const { seconds, nanos } = readStruct(timestamp, reader, {});
   return timeFromParts(Number(seconds), Number(nanos), fraction);
 }
@@ -99,7 +99,7 @@ function readFieldTree(reader: WireReader): unknown {
   try {
     tree = parseJson(toText(raw));
   } catch {
-    return undefined;
+    return unreadable;
   }
   return toFieldTree(tree);
 }
@@ -154,7 +154,7 @@ function writeContent(shape: Shape, value: unknown, writer: WireWriter): void {
     writeStruct(shape, value as object, writer);
   } else if (shape.form === 'fields') {
     writeStruct(fieldsV1, { raw: Buffer.from(JSON.stringify(value)) }, writer);
-  } else if (value !== undefined) {
+  } else if (value !== undefined && value !== null) {
     writeStruct(timestamp, timeToParts(value as string), writer);
   }
 }

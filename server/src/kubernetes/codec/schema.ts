@@ -62,6 +62,8 @@ export interface Field {
   readonly number: number;
   readonly presence: Presence;
   readonly shape: Shape;
+  /** Whether a list that has nothing in it says something else than none. */
+  readonly whenEmpty: boolean;
   /** Its own among the fields of its struct. */
   readonly bit: number;
 }
@@ -89,15 +91,20 @@ export function list(of: Scalar | Struct): List {
 }
 
 export function pointer(number: number, shape: Shape): Unnamed {
-  return { number, shape, presence: 'pointer' };
+  return { number, shape, presence: 'pointer', whenEmpty: false };
 }
 
 export function value(number: number, shape: Shape): Unnamed {
-  return { number, shape, presence: 'value' };
+  return { number, shape, presence: 'value', whenEmpty: false };
+}
+
+/** A list that is there although nothing is in it, as far as the encoding can tell. */
+export function evenEmpty(number: number, shape: List): Unnamed {
+  return { number, shape, presence: 'value', whenEmpty: true };
 }
 
 export function kept(number: number, shape: Shape): Unnamed {
-  return { number, shape, presence: 'kept' };
+  return { number, shape, presence: 'kept', whenEmpty: false };
 }
 
 /** `Name`: the fields of the interface that this describes, so that none is forgotten. */

@@ -8,11 +8,11 @@ export type Fraction = 0 | 6;
  * Reads a time as clients write it: RFC 3339 with `Z` or an offset and any digits of a second up to nine. kube-apiserver takes a
  * MicroTime with exactly six digits only, so that clients which write milliseconds never get a lease; that difference is deliberate.
  *
- * @returns the time in UTC with exactly so many digits, or `undefined` for Go's zero time, which Kubernetes takes for none
+ * @returns the time in UTC with exactly so many digits; `undefined` for Go's zero time in whole seconds, which Kubernetes takes for none
  * @throws DocumentError in the words of Go's `time.Parse`
  */
 export function parseTime(text: string, fraction: Fraction): string | undefined {
-  if (canonical[fraction].test(text) && text !== zeroTime[fraction]) return text;
+  if (canonical[fraction].test(text) && text !== zeroTime) return text;
   const match = timePattern.exec(text);
   if (match === null) throw new DocumentError(explain(text, fraction));
   const part = (index: number): string => match[index] ?? '';
@@ -24,11 +24,19 @@ export function parseTime(text: string, fraction: Fraction): string | undefined 
   const micros = part(7).padEnd(6, '0').slice(0, 6);
   const time = format(part(8) === '-' ? local + offset : local - offset, micros, fraction);
   if (time === undefined) throw new DocumentError(`parsing time ${goQuote(text)}: year out of range`);
-  return time === zeroTime[fraction] ? undefined : time;
+  return time === zeroTime ? undefined : time;
+}
+
+/** A time with six digits of a second, and otherwise as it was written; a text that is no time as it is. */
+export function withSixDigits(text: string): string {
+  const match = timePattern.exec(text);
+  if (match === null || match[7]?.length === 6) return text;
+  const micros = (match[7] ?? '').padEnd(6, '0').slice(0, 6);
+  return text.replace(/(:\d\d)(?:[.,]\d+)?(?=Z$|[+-]\d\d:\d\d$)/, `$1.${micros}`);
 }
 
 /**
- * A time of protobuf as text; `undefined` for Go's zero time.
+ * A time of protobuf as text; `undefined` for Go's zero time in whole seconds.
  *
  * @throws DocumentError where the year does not have four digits
  */
@@ -38,13 +46,16 @@ export function timeFromParts(seconds: number, nanos: number, fraction: Fraction
   const digits = String(micros - carry * 1_000_000).padStart(6, '0');
   const time = format(seconds + (fraction === 0 ? 0 : carry), digits, fraction);
   if (time === undefined) throw new DocumentError('proto: Timestamp: seconds out of range');
-  return time === zeroTime[fraction] ? undefined : time;
+  return time === zeroTime ? undefined : time;
 }
 
 /** The parts of a time that `parseTime` has made. */
 export function timeToParts(time: string): { seconds: number; nanos: number } {
   return { seconds: Date.parse(`${time.slice(0, 19)}Z`) / 1000, nanos: Number(time.slice(20, 26).replace('Z', '')) * 1000 };
 }
+
+/** Go's zero time as a `MicroTime`: Kubernetes keeps it, and shows it as `null`. */
+export const zeroMicroTime = '0001-01-01T00:00:00.000000Z';
 
 function format(seconds: number, micros: string, fraction: Fraction): string | undefined {
   if (!(seconds >= firstSecond && seconds <= lastSecond)) return undefined;
@@ -113,7 +124,7 @@ const layout: readonly (readonly [element: string, pattern: RegExp])[] = [
 ];
 
 const layoutNames = { 0: '2006-01-02T15:04:05Z07:00', 6: '2006-01-02T15:04:05.000000Z07:00' } as const;
-const zeroTime = { 0: '0001-01-01T00:00:00Z', 6: '0001-01-01T00:00:00.000000Z' } as const;
+const zeroTime = '0001-01-01T00:00:00Z';
 const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** The years 0000 to 9999, in seconds since 1970. */

@@ -41,15 +41,15 @@ export function linesOf(complaint: string): string[] {
 
 /**
  * Reads YAML as Kubernetes does, by way of JSON: YAML 1.1 without base 60, dates as text, keys as text and in order, the last of a key
- * that comes twice.
+ * that comes twice. Of several documents, the first counts.
  *
- * @throws DocumentError when it is not YAML, holds several documents, nests too deep, or comes to much more than what was written
+ * @throws DocumentError when it is not YAML, nests too deep, or comes to much more than what was written
  */
 export function parseYaml(body: Uint8Array): YamlDocument {
   if (!isUtf8(body)) throw new DocumentError('yaml: invalid UTF-8');
   const text = toText(body);
   const lines = new LineCounter();
-  const document = composeOne(text, lines);
+  const document = composeFirst(text, lines);
   const [error] = document.errors;
   if (error !== undefined) {
     throw new DocumentError(`yaml: line ${lines.linePos(error.pos[0]).line}: ${error.message}`);
@@ -60,7 +60,7 @@ export function parseYaml(body: Uint8Array): YamlDocument {
 }
 
 /** The library takes its time for each token, and composes by recursion: so both are counted before. */
-function composeOne(text: string, lines: LineCounter): Document.Parsed {
+function composeFirst(text: string, lines: LineCounter): Document.Parsed {
   const tokens = [...parseTokens(text, lines)];
   if (tokens.some(isTooDeep)) throw new DocumentError(`yaml: exceeded max depth of ${depthMax}`);
   const options = {
@@ -71,15 +71,8 @@ function composeOne(text: string, lines: LineCounter): Document.Parsed {
     prettyErrors: false,
     logLevel: 'error',
   } as const;
-  const documents = [...new Composer(options).compose(tokens, true, text.length)];
-  const [first, ...others] = documents.filter((document, index) => index === 0 || !isBlank(document));
-  if (first === undefined || others.length > 0) throw new DocumentError('yaml: expected a single document');
-  return first;
-}
-
-/** What stands between two marks, or behind the last one. */
-function isBlank({ contents }: Document.Parsed): boolean {
-  return contents === null || (isScalar(contents) && contents.source === '');
+  for (const document of new Composer(options).compose(tokens, true, text.length)) return document;
+  throw new DocumentError('yaml: expected a document');
 }
 
 /** What `Parser.parse` does, for so many lexemes and no more. */
@@ -125,7 +118,7 @@ class YamlReader {
   value(node: Node): DocumentValue {
     if (isAlias(node)) return this.#through(node, (target) => this.value(target));
     // What an alias stands for counts for as often as it is used: a few lines could come to gigabytes.
-    if (this.#active.size > 0) this.#aliased += 1;
+    if (this.#active.size > 0) this.#aliased += 1 + (isScalar(node) ? String(node.value).length / textPerValue : 0);
     if (this.#aliased > aliasedMax) throw new DocumentError('yaml: document contains excessive aliasing');
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
     if (isMap(node)) return this.#object(node);
@@ -257,6 +250,9 @@ const complaintHead = 'yaml: unmarshal errors:\n';
 
 /** How many values aliases may stand for: far more than an object can have, far less than what hurts. */
 const aliasedMax = 100_000;
+
+/** Text counts as well: so many characters as one value. All that aliases may stand for is as much as the largest body has room for. */
+const textPerValue = 32;
 
 /** So many complaints are enough for anybody. */
 const duplicatesMax = 100;

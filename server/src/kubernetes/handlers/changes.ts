@@ -2,6 +2,7 @@ import type { Clock } from '@leasehold/core';
 import { toTime, type LiveLease } from '../convert.js';
 import type { LeaseObject } from '../lease-object.js';
 import { trackUpdate } from '../managed-fields/update.js';
+import { StatusError } from '../status.js';
 
 /** Who writes, and when. */
 export interface Writer {
@@ -9,13 +10,32 @@ export interface Writer {
   readonly clock: Clock;
 }
 
-/** The object with its managers after somebody has stated it. `live`: what it takes the place of. */
+/**
+ * The object with its managers after somebody has stated it. `live`: what it takes the place of.
+ *
+ * @throws {StatusError} 413: it has more fields than anybody could want to own.
+ */
 export function tracked(object: LeaseObject, live: LiveLease | undefined, { manager, clock }: Writer): LeaseObject {
+  refuseCrowd(object);
   const now = toTime(clock.wallMs());
   const managedFields = trackUpdate({ before: live?.object, after: object, manager, now });
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: { ...metadata, ...(managedFields === undefined ? {} : { managedFields }) } };
 }
+
+/** Of each field it is noted who owns it. Where there are some hundred thousand, that keeps everybody else waiting for seconds. */
+function refuseCrowd({ metadata }: LeaseObject): void {
+  const { labels = {}, annotations = {}, ownerReferences = [], finalizers = [], managedFields = [] } = metadata;
+  const count = [labels, annotations, ownerReferences, finalizers, managedFields]
+    .map((fields) => Object.keys(fields).length)
+    .reduce((sum, each) => sum + each);
+  if (count <= fieldsMax) return;
+  const what = `an object may have ${fieldsMax} labels, annotations, owners, finalizers and managers, got ${count}`;
+  throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${what}`);
+}
+
+/** What Kubernetes stores, 1.5 MB, has room for more than that, but nobody has ever needed them. */
+const fieldsMax = 10_000;
 
 /**
  * The warnings about owners that came twice.

@@ -1,12 +1,13 @@
 import { LeaseError } from '@leasehold/core';
-import { admitCreate, inPlace, withOwnersOnce } from '../admission.js';
+import { admitCreate, inPlace, withoutServersOwn, withOwnersOnce } from '../admission.js';
 import { decodeLease } from '../codec/decode.js';
 import { goQuote } from '../codec/go-quote.js';
 import { withoutOwnAnnotations } from '../convert.js';
 import type { LeaseObject } from '../lease-object.js';
 import { leaseRefusal } from '../lease-refusal.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
-import { StatusError } from '../status.js';
+import { StatusError, warned } from '../status.js';
+import { isVersion } from '../versions.js';
 import { ownerWarnings, tracked } from './changes.js';
 import { findLease, type LeaseContext } from './context.js';
 import { Reply } from './reply.js';
@@ -18,10 +19,16 @@ export async function postLease(context: LeaseContext, request: ApiRequest, name
   const { clock } = context;
   const reply = new Reply(request, clock);
   const { manager, validation, dryRun } = readWriteOptions(request, 'create');
-  const { object: sent, warnings } = decodeLease(request.body, request.header('content-type'), validation);
-  const { object, twice } = withOwnersOnce(inPlace(withoutOwnAnnotations(sent), { namespace, name: undefined }));
-  const created = await createNamed(context, { request, dryRun }, tracked(object, undefined, { manager, clock }));
-  return reply.with(201, created, [...warnings, ...ownerWarnings(twice)]);
+  const sent = decodeLease(request.body, request.header('content-type'), validation);
+  const warnings = [...sent.warnings];
+  try {
+    const { object, twice } = withOwnersOnce(inPlace(withoutOwnAnnotations(sent.object), { namespace, name: undefined }));
+    warnings.push(...ownerWarnings(twice));
+    const stated = tracked(withoutServersOwn(object), undefined, { manager, clock });
+    return reply.with(201, await createNamed(context, { request, dryRun }, stated), warnings);
+  } catch (error) {
+    throw warned(error, warnings);
+  }
 }
 
 /** How many names are tried (maxNameGenerationCreateAttempts of kube-apiserver). */
@@ -47,7 +54,7 @@ async function createNamed(context: LeaseContext, creation: Creation, object: Le
 
 /** @throws {StatusError} 500, as kube-apiserver has it: the object says that it is there already. */
 function refuseVersion({ metadata: { resourceVersion = '' } }: LeaseObject): void {
-  if (/^\d+$/.test(resourceVersion) && BigInt(resourceVersion) !== 0n) {
+  if (isVersion(resourceVersion) && !/^0+$/.test(resourceVersion)) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
 }

@@ -18,12 +18,13 @@ export async function deleteLeases(context: LeaseContext, request: ApiRequest, t
   const options = readListOptions(request.query);
   checkListOptions(options);
   const deletion = readDeleteOptions(request);
-  const page = await readList(context.engine.current(), target, options);
+  // As a page, so that a version is taken for that very one.
+  const page = await readList(context.engine.current(), target, { ...options, limit: options.limit ?? Number.MAX_SAFE_INTEGER });
   for (let start = 0; start < page.records.length; start += atOnce) {
     const chunk = page.records.slice(start, start + atOnce);
     await Promise.all(chunk.map((record) => removeIfThere(context, record, deletion)));
   }
-  return reply.withList(page);
+  return reply.withList(page, context.longLists);
 }
 
 /** How many deletions are under way: enough to fill commits, and far from the bound that others share. */

@@ -1,4 +1,4 @@
-import { LeaseError, type LeaseRecord } from '@leasehold/core';
+import { LeaseError, markedPart, type LeaseRecord } from '@leasehold/core';
 import { toObject } from '../convert.js';
 import { leaseModified, leaseRefusal } from '../lease-refusal.js';
 import type { DeleteOptions } from '../objects.js';
@@ -55,8 +55,8 @@ function isMarked({ kubernetes }: LeaseRecord): boolean {
 /** What a deletion would leave. */
 function preview(record: LeaseRecord, { clock }: LeaseContext): LeaseRecord {
   const { kubernetes } = record;
-  if (kubernetes === undefined || kubernetes.finalizers.length === 0) return record;
-  return { ...record, kubernetes: { ...kubernetes, deletionTimeMs: kubernetes.deletionTimeMs ?? clock.wallMs() } };
+  if (kubernetes === undefined || kubernetes.finalizers.length === 0 || kubernetes.deletionTimeMs !== undefined) return record;
+  return { ...record, kubernetes: markedPart(kubernetes, clock.wallMs()) };
 }
 
 function deleted({ name, uid }: LeaseRecord): Status {

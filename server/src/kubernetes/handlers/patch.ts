@@ -1,8 +1,8 @@
 import { inPlace, withOwnersOnce } from '../admission.js';
-import { parseMediaType, unsupportedMediaType } from '../codec/media-type.js';
+import { unsupportedMediaType } from '../codec/media-type.js';
 import type { LiveLease } from '../convert.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
-import { leaseConflict, leaseNotFound } from '../status.js';
+import { leaseConflict, leaseNotFound, StatusError, warned } from '../status.js';
 import { ownerWarnings } from './changes.js';
 import type { LeaseContext, LeaseName } from './context.js';
 import { applyPatch, applyType, patches } from './patch-changes.js';
@@ -16,12 +16,11 @@ import { writeLease, type Changed } from './write.js';
  */
 export async function patchLease(context: LeaseContext, request: ApiRequest, lease: LeaseName): Promise<ApiAnswer> {
   const { clock } = context;
-  const { type } = parseMediaType(request.header('content-type') ?? '');
+  const type = typeOf(request);
   const patch = patches.get(type);
-  if (patch === undefined && type !== applyType) throw unsupportedMediaType([...patches.keys(), applyType]);
   const reply = new Reply(request, clock);
   const { dryRun, ...options } = readWriteOptions(request, patch === undefined ? 'apply' : 'patch');
-  const sent = { ...options, clock, body: request.body, lease };
+  const sent = { ...options, clock, body: request.body };
   const change = (live: LiveLease | undefined): Changed => {
     if (patch === undefined) return applyPatch(sent, live);
     if (live === undefined) throw leaseNotFound(lease.name);
@@ -31,12 +30,27 @@ export async function patchLease(context: LeaseContext, request: ApiRequest, lea
   return reply.with(written.created ? 201 : 200, written.object, written.warnings);
 }
 
+/** What kind of patch it is. kube-apiserver looks twice, and words it differently. @throws {StatusError} 415 */
+function typeOf({ header }: ApiRequest): string {
+  const types = [...patches.keys(), applyType];
+  const [type = '', ...others] = (header('content-type') ?? '').split(',').map((part) => (part.split(';', 1)[0] ?? '').trim());
+  if (![type, ...others].some((each) => types.includes(each))) {
+    throw new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+  }
+  if (others.length > 0) throw unsupportedMediaType(types);
+  return type;
+}
+
 /** What a patch has made, where it belongs. @throws {StatusError} 400, 409: it belongs somewhere else. */
 function placed(changed: Changed, lease: LeaseName, live: LiveLease | undefined): Changed {
   const { uid = '' } = changed.object.metadata;
-  if (live === undefined && uid !== '') {
-    throw leaseConflict(lease.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+  try {
+    if (live === undefined && uid !== '') {
+      throw leaseConflict(lease.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+    }
+    const { object, twice } = withOwnersOnce(inPlace(changed.object, lease));
+    return { object, warnings: [...changed.warnings, ...ownerWarnings(twice, ' after mutating admission happens')] };
+  } catch (error) {
+    throw warned(error, changed.warnings);
   }
-  const { object, twice } = withOwnersOnce(inPlace(changed.object, lease));
-  return { object, warnings: [...changed.warnings, ...ownerWarnings(twice, ' after mutating admission happens')] };
 }

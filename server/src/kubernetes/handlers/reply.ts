@@ -6,6 +6,7 @@ import { transform, type LeaseAnswer, type Transformed } from '../codec/transfor
 import { warningHeader } from '../codec/warnings.js';
 import { toObject, withoutOwnAnnotations } from '../convert.js';
 import type { LeasePage } from '../list/read-list.js';
+import type { Slots } from '../list/slots.js';
 import { negotiate, type Negotiated } from '../negotiate.js';
 import type { LeaseList } from '../objects.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
@@ -17,8 +18,8 @@ export class Reply {
   readonly #clock: Clock;
 
   /** @throws {StatusError} 406 */
-  constructor(request: ApiRequest, clock: Clock) {
-    this.#accepted = negotiate(request);
+  constructor(request: ApiRequest, clock: Clock, accept: (request: ApiRequest) => Negotiated = negotiate) {
+    this.#accepted = accept(request);
     this.#request = request;
     this.#clock = clock;
   }
@@ -26,22 +27,26 @@ export class Reply {
   /** @throws {StatusError} 406: the client wants a list where there is none, or none where there is one. */
   with(code: number, answer: LeaseAnswer, warnings: readonly string[] = []): ApiAnswer {
     const { as, ...representation } = this.#accepted;
-    const shown = representation.format === 'yaml' ? asFile(answer) : answer;
     const headers = warnings.length === 0 ? {} : { headers: { warning: warningHeader(warnings) } };
-    return { code, ...headers, ...encode(this.#transformed(shown), representation) };
+    return { code, ...headers, ...encode(this.#transformed(this.#shown(answer)), representation) };
   }
 
   /** A list, of which a long one holds up nobody: others have their turns while it is written. @throws {StatusError} 406 */
-  async withList({ records, metadata }: LeasePage): Promise<ApiAnswer> {
+  async withList({ records, metadata }: LeasePage, longLists: Slots): Promise<ApiAnswer> {
     const { format, pretty } = this.#accepted;
     const listOf = (some: readonly LeaseRecord[]): LeaseList => {
       return { kind: 'LeaseList', apiVersion: 'coordination.k8s.io/v1', metadata, items: some.map(toObject) };
     };
-    // For people, who ask for pages.
-    if (format === 'yaml' || pretty || records.length <= pieceMax) return this.with(200, listOf(records));
-    const pieces = piecesOf(records, (piece) => this.#transformed(listOf(piece)) as AnyList);
+    // Indented it is for people, who ask for pages.
+    if ((pretty && format === 'json') || records.length <= pieceMax) return this.with(200, listOf(records));
+    const shown = (some: readonly LeaseRecord[]): AnyList => this.#transformed(this.#shown(listOf(some))) as AnyList;
     const turn = (): Promise<void> => new Promise((resolve) => this.#clock.soon(resolve));
-    return { code: 200, ...(await encodeList(this.#transformed(listOf([])) as AnyList, pieces, format, turn)) };
+    const encoded = await longLists.run(() => encodeList(shown([]), piecesOf(records, shown), format, turn));
+    return { code: 200, ...encoded };
+  }
+
+  #shown(answer: LeaseAnswer): LeaseAnswer {
+    return this.#accepted.format === 'yaml' ? asFile(answer) : answer;
   }
 
   #transformed(answer: LeaseAnswer): Transformed {

@@ -3,7 +3,7 @@ import { decodeLease } from '../codec/decode.js';
 import { withoutOwnAnnotations } from '../convert.js';
 import type { LeaseObject } from '../lease-object.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
-import { leaseConflict } from '../status.js';
+import { leaseConflict, warned } from '../status.js';
 import { ownerWarnings, tracked } from './changes.js';
 import type { LeaseContext, LeaseName } from './context.js';
 import { Reply } from './reply.js';
@@ -16,16 +16,20 @@ export async function putLease(context: LeaseContext, request: ApiRequest, lease
   const reply = new Reply(request, clock);
   const { manager, validation, dryRun } = readWriteOptions(request, 'update');
   const decoded = decodeLease(request.body, request.header('content-type'), validation);
-  const { object, twice } = withOwnersOnce(inPlace(withoutOwnAnnotations(decoded.object), lease));
-  const warnings = [...decoded.warnings, ...ownerWarnings(twice)];
-  const written = await writeLease(context, {
-    ...{ request, lease, dryRun },
-    change(live) {
-      checkUid(object, lease, live?.record.uid ?? '');
-      return { object: tracked(object, live, { manager, clock }), warnings };
-    },
-  });
-  return reply.with(written.created ? 201 : 200, written.object, written.warnings);
+  try {
+    const { object, twice } = withOwnersOnce(inPlace(withoutOwnAnnotations(decoded.object), lease));
+    const warnings = ownerWarnings(twice);
+    const written = await writeLease(context, {
+      ...{ request, lease, dryRun },
+      change(live) {
+        checkUid(object, lease, live?.record.uid ?? '');
+        return { object: tracked(object, live, { manager, clock }), warnings };
+      },
+    });
+    return reply.with(written.created ? 201 : 200, written.object, [...decoded.warnings, ...written.warnings]);
+  } catch (error) {
+    throw warned(error, decoded.warnings);
+  }
 }
 
 /** Refuses an object that says it is another one, in words that kube-apiserver has from its storage. @throws {StatusError} 409 */

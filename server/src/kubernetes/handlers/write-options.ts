@@ -34,7 +34,8 @@ export function readWriteOptions({ query, header }: Pick<ApiRequest, 'query' | '
   if (causes.length > 0) throw objectInvalid({ group: 'meta.k8s.io', kind: optionsKinds[kind] }, '', causes);
   return {
     dryRun: dryRun.length > 0,
-    manager: managerName(fieldManager, header('user-agent') ?? ''),
+    // Node reads headers as Latin-1, but what clients write there is UTF-8.
+    manager: managerName(fieldManager, Buffer.from(header('user-agent') ?? '', 'latin1').toString()),
     validation: fieldValidation === '' ? 'Warn' : (fieldValidation as FieldValidation),
     force: force ?? false,
   };

@@ -5,7 +5,7 @@ import type { LeaseObject } from '../lease-object.js';
 import { leaseModified, leaseRefusal } from '../lease-refusal.js';
 import { settleTimes } from '../managed-fields/settle-times.js';
 import type { ApiRequest } from '../request.js';
-import { objectInvalid, StatusError } from '../status.js';
+import { objectInvalid, StatusError, warned } from '../status.js';
 import { invalid } from '../validation/causes.js';
 import { parseVersion } from '../versions.js';
 import { findLease, type LeaseContext, type LeaseName } from './context.js';
@@ -43,10 +43,11 @@ export async function writeLease(context: LeaseContext, write: Write): Promise<W
   const { lease, request } = write;
   for (let attempt = 1; ; attempt += 1) {
     const record = findLease(context.engine.current(), lease);
+    const warnings: string[] = [];
     try {
-      return await attemptWrite(context, write, record);
+      return await attemptWrite(context, write, record, warnings);
     } catch (error) {
-      if (!isRace(error, record)) throw leaseRefusal(error, lease.name);
+      if (!isRace(error, record)) throw warned(leaseRefusal(error, lease.name), warnings);
       if (attempt === attemptsMax || request.signal.aborted) throw leaseModified(lease.name);
     }
   }
@@ -64,15 +65,32 @@ export type Creation = Pick<Write, 'request' | 'dryRun'>;
 /** How often an object is made anew. So many writers of one lease at once cannot be. */
 const attemptsMax = 100;
 
-async function attemptWrite(context: LeaseContext, write: Write, record: LeaseRecord | undefined): Promise<Written> {
+/** @param heard takes the warnings, should the rest go wrong. */
+async function attemptWrite(
+  context: LeaseContext,
+  write: Write,
+  record: LeaseRecord | undefined,
+  heard: string[],
+): Promise<Written> {
   const live = record === undefined ? undefined : { record, object: toClientObject(record) };
   const { object, warnings } = write.change(live);
+  heard.push(...warnings);
   const version = versionOf(object);
-  if (live === undefined) return { object: await submitCreate(context, write, admitCreate(object)), warnings, created: true };
+  if (live === undefined) {
+    const admitted = admitCreate(object);
+    await write.lease.askToCreate?.();
+    const created = await submitCreate(context, write, admitted);
+    return { object: write.dryRun ? withVersion(created, version) : created, warnings, created: true };
+  }
   checkVersion(version, live.record);
   const admitted = settleTimes(live.object, admitUpdate(object, live.object));
   const answer = await submit(context, write, { object: admitted, live });
   return { object: answer.kind === 'deleted' ? admitted : toObject(answer.record), warnings, created: false };
+}
+
+/** What is only tried out keeps the version that it was sent with, as kube-apiserver has it. */
+function withVersion(object: LeaseObject, version: bigint): LeaseObject {
+  return version === 0n ? object : { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
 }
 
 /** Somebody else has written, made or deleted the lease after it was read. */

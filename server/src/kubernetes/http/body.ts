@@ -6,8 +6,10 @@ import { StatusError } from '../status.js';
 export interface BodyLimits {
   /** Largest body, in bytes. */
   readonly bytesMax: number;
-  /** All bodies that are being read, in bytes. */
+  /** All bodies that are being read, in bytes, */
   readonly allBytesMax: number;
+  /** beside so many of each of them: whoever holds all the room with long ones does not keep others from renewing their leases. */
+  readonly shortBytes: number;
   /** How long a client may take to send one. */
   readonly timeoutMs: number;
 }
@@ -63,7 +65,7 @@ export class BodyReader {
           settle(() => reject(refusal ?? tooLarge(this.#limits.bytesMax)));
         } else if (read > this.#limits.bytesMax) {
           drop(tooLarge(this.#limits.bytesMax));
-        } else if (refusal !== undefined || this.#bytesHeld + chunk.length > this.#limits.allBytesMax) {
+        } else if (refusal !== undefined || !this.#hasRoom(read, chunk.length)) {
           drop(tooManyBytes());
         } else {
           chunks.push(chunk);
@@ -79,6 +81,11 @@ export class BodyReader {
       };
       body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', ignore);
     });
+  }
+
+  /** `read`: how much of the body has come, with what has just come. */
+  #hasRoom(read: number, bytes: number): boolean {
+    return read <= this.#limits.shortBytes || this.#bytesHeld + bytes <= this.#limits.allBytesMax;
   }
 }
 
@@ -99,7 +106,8 @@ function tooLarge(bytesMax: number): StatusError {
   return new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${bytesMax}`);
 }
 
-function tooManyBytes(): StatusError {
+/** 429: what others send or are sent takes all the room that there is. */
+export function tooManyBytes(): StatusError {
   const message = 'the server has received too many requests and has asked us to try again later';
   return new StatusError(429, 'TooManyRequests', message, { details: { retryAfterSeconds: 1 } });
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import type { StreamAnswer, StreamHead } from '../lease-api.js';
 import type { Closing } from './closing.js';
 
@@ -7,6 +8,8 @@ import type { Closing } from './closing.js';
 export interface OpenStream extends StreamAnswer {
   /** Whether the client has been answered, so that an error cannot be the answer any more. */
   readonly started: boolean;
+  /** What it goes over. */
+  readonly socket: Duplex | null;
   /** Ends it at once: nothing that waits to be written is written any more. */
   abort(): void;
 }
@@ -28,6 +31,10 @@ export class HttpStream implements OpenStream {
 
   get started(): boolean {
     return this.#started;
+  }
+
+  get socket(): Duplex | null {
+    return this.#response.socket;
   }
 
   start({ contentType, headers }: StreamHead): void {

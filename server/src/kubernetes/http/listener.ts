@@ -103,14 +103,15 @@ function encrypted(onRequest: RequestListener, { cert, key, clientCa }: TlsFiles
 }
 
 /**
- * A request that upgrades to a WebSocket or not at all. Java's HTTP client offers an upgrade to HTTP/2 with its first request; an offer
+ * A GET that upgrades to a WebSocket, or a request that does not upgrade at all: what is upgraded has no body, and a deletion would mean
+ * something else without. Java's HTTP client offers an upgrade to HTTP/2 with its first request; an offer
  * that is not taken up leaves an ordinary request, but Node, once it listens for upgrades, would hand over all of them without their bodies.
  */
 class Message extends IncomingMessage {
   declare upgradeAsked: boolean;
 
   get upgrade(): boolean {
-    return this.upgradeAsked && this.headers.upgrade?.toLowerCase() === 'websocket';
+    return this.upgradeAsked && this.method === 'GET' && this.headers.upgrade?.toLowerCase() === 'websocket';
   }
 
   set upgrade(asked: boolean) {

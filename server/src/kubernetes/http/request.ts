@@ -17,12 +17,13 @@ export class HttpRequest implements ApiRequest {
   readonly query: URLSearchParams;
   readonly body: Uint8Array;
   readonly readAtMs: number;
-  readonly #raw: IncomingMessage;
+  readonly header: (name: string) => string | undefined;
   readonly #closing: Closing;
   #signal: AbortSignal | undefined;
 
-  /** @throws {StatusError} 400: the URL cannot be decoded. */
+  /** @throws {StatusError} 400: the URL cannot be decoded, or there are two hosts. */
   constructor(raw: IncomingMessage, { body, readAtMs }: ReadBody, closing: Closing) {
+    checkHost(raw);
     const url = (raw.url ?? '/').replace(schemeAndHost, '');
     const mark = url.indexOf('?');
     this.method = raw.method ?? 'GET';
@@ -30,15 +31,9 @@ export class HttpRequest implements ApiRequest {
     this.query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
     this.body = body;
     this.readAtMs = readAtMs;
-    this.#raw = raw;
+    this.header = headerOf(raw);
     this.#closing = closing;
   }
-
-  // Bound, so that it can be taken out of the request.
-  readonly header = (name: string): string | undefined => {
-    const value = this.#raw.headers[name];
-    return Array.isArray(value) ? value.join(', ') : value;
-  };
 
   // Made for those who ask: most requests are answered before anybody could go.
   get signal(): AbortSignal {
@@ -49,6 +44,29 @@ export class HttpRequest implements ApiRequest {
     }
     return this.#signal;
   }
+}
+
+/** Reads the headers of a request by their names in lower case. */
+export function headerOf({ headers }: IncomingMessage): (name: string) => string | undefined {
+  return (name) => {
+    const value = headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  };
+}
+
+/**
+ * Two hosts are one for whoever is in between and another one for whoever answers (RFC 9112, 3.2).
+ *
+ * @throws {StatusError} 400
+ */
+function checkHost({ httpVersionMajor, rawHeaders }: IncomingMessage): void {
+  if (httpVersionMajor > 1) return;
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
+  if (count > 1) throw badRequest('too many Host headers');
 }
 
 /** In front of the path where a client talks as if to a proxy. */

@@ -4,17 +4,18 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '@leasehold/core';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { within } from '../../clock.js';
-import { mediaTypes, unsupportedMediaType } from '../codec/media-type.js';
 import type { StreamAnswer } from '../lease-api.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
 import { badRequest, StatusError } from '../status.js';
-import { BodyReader, ClientGone } from './body.js';
+import { AnswerRoom } from './answer-room.js';
+import { BodyReader, ClientGone, tooManyBytes } from './body.js';
 import { Closing } from './closing.js';
 import { errorAnswer, type FaultLog } from './error-answer.js';
 import { HttpStream, type OpenStream } from './http-stream.js';
 import { Connections, createListener, type ConnectionLimits, type TlsFiles } from './listener.js';
 import { answerOnSocket, answerUnreadable } from './raw-answer.js';
-import { HttpRequest, type ReadBody } from './request.js';
+import { headerOf, HttpRequest, type ReadBody } from './request.js';
+import { Turns } from './turns.js';
 import { WebSocketStream } from './web-socket-stream.js';
 
 /** What is served over HTTP. */
@@ -43,6 +44,8 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #app: FastifyInstance;
   readonly #bodies: BodyReader;
+  readonly #answers = new AnswerRoom(allAnswersBytesMax);
+  readonly #turns = new Turns();
   readonly #connections = new Connections();
   readonly #streams = new Set<OpenStream>();
 
@@ -54,20 +57,21 @@ export class HttpServer {
         const listener = createListener(onRequest, this.#connections, options.tls, options);
         return listener.on('upgrade', this.#upgrade);
       },
-      clientErrorHandler: answerUnreadable,
-      frameworkErrors: (_error, _request, reply) => {
-        this.#send(reply, errorAnswer(badRequest('the request cannot be read'), options.log));
+      clientErrorHandler: (error, socket) => {
+        // In the middle of a stream, an answer would be taken for a piece of it.
+        if ([...this.#streams].some((stream) => stream.socket === socket)) socket.destroy();
+        else answerUnreadable(error, socket);
+      },
+      frameworkErrors: (_error, request, reply) => {
+        this.#send(reply, errorAnswer(badRequest('the request cannot be read'), options.log, headerOf(request.raw)));
       },
       return503OnClosing: false,
     });
-    // Bodies are read below, whatever they are said to be: what they are is for the API to judge.
-    this.#app.removeAllContentTypeParsers();
-    this.#app.addContentTypeParser('*', (_request, _body, done) => done(null));
-    this.#app.setErrorHandler((error, _request, reply) => {
-      this.#send(reply, errorAnswer(asUnread(error), options.log));
+    // Answered before Fastify looks for a route or at the content type: what a body is, is for the API to judge.
+    this.#app.addHook('onRequest', this.#handle);
+    this.#app.setErrorHandler((error, request, reply) => {
+      this.#send(reply, errorAnswer(asUnread(error), options.log, headerOf(request.raw)));
     });
-    this.#app.setNotFoundHandler(this.#handle);
-    this.#app.all('*', this.#handle);
   }
 
   /** Begins to serve. Resolves to the port. @throws the address cannot be bound. */
@@ -106,16 +110,19 @@ export class HttpServer {
         this.#addStream(started, closing);
       });
     try {
+      await this.#turns.wait(request.raw, closing);
       const body = await this.#readBody(request.raw);
-      const answer = await this.#answer(() => new HttpRequest(request.raw, body, closing), openStream);
+      const answer = await this.#answer(request.raw, () => new HttpRequest(request.raw, body, closing), openStream);
       if (answer !== undefined) {
+        // What has been changed is answered in any case.
+        if (request.method === 'GET' && !this.#answers.admits(answer.body.length, closing)) throw tooManyBytes();
         this.#send(reply, answer);
       }
     } catch (error) {
       if (error instanceof ClientGone) {
         reply.hijack();
       } else {
-        this.#send(reply, errorAnswer(error, this.#options.log));
+        this.#send(reply, errorAnswer(error, this.#options.log, headerOf(request.raw)));
       }
     }
     return reply;
@@ -129,7 +136,7 @@ export class HttpServer {
       checkOrigin(raw);
       return new HttpRequest(raw, this.#unread(), closing);
     };
-    void this.#answer(request, openStream).then((answer) => {
+    void this.#answer(raw, request, openStream).then((answer) => {
       if (answer !== undefined) {
         answerOnSocket(socket, answer);
       }
@@ -137,13 +144,17 @@ export class HttpServer {
   };
 
   /** Asks the API. Resolves to `undefined` when the answer goes on, or has been cut, as a stream. */
-  async #answer(makeRequest: () => HttpRequest, openStream: () => OpenStream): Promise<ApiAnswer | undefined> {
+  async #answer(
+    raw: IncomingMessage,
+    makeRequest: () => HttpRequest,
+    openStream: () => OpenStream,
+  ): Promise<ApiAnswer | undefined> {
     const { api, log } = this.#options;
     let stream: OpenStream | undefined;
     try {
       return await api.answer(makeRequest(), () => (stream ??= openStream()));
     } catch (error) {
-      const answer = errorAnswer(error, log);
+      const answer = errorAnswer(error, log, headerOf(raw));
       if (stream?.started !== true) {
         return answer;
       }
@@ -187,20 +198,21 @@ export class HttpServer {
   }
 }
 
+/** Long lists to clients that are slow to read them, all together. */
+const allAnswersBytesMax = 256 * 1024 ** 2;
+
 const bodyLimits = {
   // As kube-apiserver has it (MaxRequestBodyBytes).
   bytesMax: 3 * 1024 ** 2,
   allBytesMax: 256 * 1024 ** 2,
+  shortBytes: 64 * 1024,
   // As kube-apiserver has it (--request-timeout).
   timeoutMs: 60_000,
 };
 
-/** What Fastify refuses before anybody is asked, such as a content type that is none. */
+/** What Fastify refuses before anybody is asked, such as a method that its router stumbles over, is no fault of this server. */
 function asUnread(error: unknown): unknown {
   const code = typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : 500;
-  if (code === 415) {
-    return unsupportedMediaType(Object.values(mediaTypes));
-  }
   return code < 500 ? badRequest('the request cannot be read') : error;
 }
 

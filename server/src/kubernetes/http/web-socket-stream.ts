@@ -33,6 +33,10 @@ export class WebSocketStream implements OpenStream {
     return this.#started;
   }
 
+  get socket(): Duplex {
+    return this.#request.socket;
+  }
+
   start(_head: StreamHead): void {
     const { raw, socket, head } = this.#request;
     this.#started = true;
@@ -69,11 +73,16 @@ export class WebSocketStream implements OpenStream {
 /** Clients of a watch have nothing to say: whoever does is cut off. */
 const messageBytesMax = 4096;
 
+/** What a token stands behind, as kube-apiserver has it. */
+const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
+
 /** RFC 6455, 7.4.1. */
 const normalClosure = 1000;
 
 const handshakes = new WebSocketServer({
   noServer: true,
+  // Browsers cannot send headers: they put their token among the protocols, where nobody is to see it again.
+  handleProtocols: (protocols) => [...protocols].find((protocol) => !protocol.startsWith(tokenProtocol)) ?? false,
   clientTracking: false,
   perMessageDeflate: false,
   maxPayload: messageBytesMax,

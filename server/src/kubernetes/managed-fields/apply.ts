@@ -62,17 +62,22 @@ function readPatch(patch: Json | undefined): JsonObject {
   const applied = patch ?? {};
   if (!isObject(applied)) {
     throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${jsonType(applied)} into Go value of type map[string]interface {}`,
+      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonType(applied)} into Go value of type map[string]interface {}`,
     );
   }
   const type = typeOf(applied);
   if (type !== `${leaseVersion}, Kind=Lease`) throw badRequest(`invalid object type: ${type}`);
   const metadata = objectOr(applied['metadata']);
-  if (isList(metadata['managedFields'])) throw badRequest('metadata.managedFields must be nil');
+  if (isStated(metadata['managedFields'])) throw badRequest('metadata.managedFields must be nil');
   const why = whyNotApplicable(applied);
   if (why === undefined) return applied;
   const name = `${textOr(metadata['namespace'])}/${textOr(metadata['name'])}`;
   throw new StatusError(500, '', `failed to create typed patch object (${name}; ${type}): ${why}`);
+}
+
+/** Whether managers are stated, as far as Kubernetes can read them: a list of anything but objects is none to it. */
+function isStated(managedFields: Json | undefined): boolean {
+  return isList(managedFields) && managedFields.every(isObject);
 }
 
 /** Who owns what before the apply. An object that is not tracked is one manager's, who has nothing to do with this one. */

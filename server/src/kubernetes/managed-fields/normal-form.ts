@@ -37,8 +37,12 @@ function ofOwnerReference(value: Json): Json {
   return { apiVersion: '', kind: '', name: '', uid: '', ...withoutNulls(objectOr(value)) };
 }
 
+const times: ReadonlySet<string> = new Set(['creationTimestamp', 'deletionTimestamp']);
+
 function saysNothing(name: string, value: Json): boolean {
-  if (value === null || value === '') return true;
+  if (value === null) return true;
+  // An empty time is none that anybody could read, and is to be found out.
+  if (value === '') return !times.has(name);
   return typeof value === 'object' ? isHollow(value) : value === 0 && name === 'generation';
 }
 

@@ -1,5 +1,5 @@
 import { goQuote } from '../codec/go-quote.js';
-import { isList, isObject, member, objectOr, sameJson, type Json, type JsonObject } from '../json.js';
+import { isList, isObject, isTooDeep, member, objectOr, sameJson, type Json, type JsonObject } from '../json.js';
 import type { LeaseObject } from '../lease-object.js';
 import { badRequest, StatusError } from '../status.js';
 import { patchRefused } from './errors.js';
@@ -16,6 +16,8 @@ export function applyJsonPatch(object: LeaseObject, operations: unknown): Json {
   const patch = readOperations(operations as Json);
   const document = new Document(object as unknown as Json);
   for (const operation of patch) document.apply(operation);
+  // What is put into something deep again and again is deeper than any text that was read.
+  if (isTooDeep(document.root)) throw patchRefused();
   return document.root;
 }
 
@@ -26,7 +28,7 @@ export function unknownOperationFields(operations: unknown): string[] {
   return list.flatMap((operation, index) =>
     Object.keys(objectOr(operation))
       .filter((name) => !operationFields.has(name))
-      .map((name) => `json patch unknown field ${goQuote(`[${index}].${name}`)}`),
+      .map((name) => `unknown field ${goQuote(`[${index}].${name}`)}`),
   );
 }
 
@@ -37,6 +39,9 @@ const operationsMax = 10_000;
 
 /** What the `copy` operations of a patch may add together, in bytes of JSON (JSONPatchMaxCopyBytes of kube-apiserver). */
 const copyBytesMax = 3 * 1024 * 1024;
+
+/** How many items of lists operations may move, at most: as many as with all operations on a list of ten thousand. */
+const movedMax = 100_000_000;
 
 /** A list or an object of the document, which belongs to the document alone. */
 type Container = Json[] | Record<string, Json>;
@@ -50,6 +55,7 @@ interface Place {
 class Document {
   root: Json;
   #copiedBytes = 0;
+  #moved = 0;
 
   constructor(root: Json) {
     this.root = structuredClone(root);
@@ -60,10 +66,10 @@ class Document {
     if (typeof path !== 'string') throw patchRefused();
     switch (operation['op']) {
       case 'add':
-        add(this.#place(path), valueOf(operation) ?? null);
+        this.#add(path, valueOf(operation) ?? null);
         return;
       case 'remove':
-        remove(this.#place(path));
+        this.#remove(path);
         return;
       case 'replace':
         this.#replace(path, valueOf(operation) ?? null);
@@ -90,15 +96,34 @@ class Document {
   #move(from: string, path: string): void {
     const place = this.#place(from);
     const value = get(place) ?? null;
-    remove(place);
-    add(this.#place(path), value);
+    this.#remove(from);
+    this.#add(path, value);
   }
 
   #copy(from: string, path: string): void {
     const value = get(this.#place(from)) ?? null;
+    if (isTooDeep(value)) throw patchRefused();
     this.#copiedBytes += Buffer.byteLength(JSON.stringify(value));
     if (this.#copiedBytes > copyBytesMax) throw patchRefused();
-    add(this.#place(path), structuredClone(value));
+    this.#add(path, structuredClone(value));
+  }
+
+  #add(path: string, value: Json): void {
+    const place = this.#place(path);
+    this.#count(place);
+    add(place, value);
+  }
+
+  #remove(path: string): void {
+    const place = this.#place(path);
+    this.#count(place);
+    remove(place);
+  }
+
+  /** What is put into the middle of a list moves all that comes behind it: ten thousand times a million items would take seconds. */
+  #count({ container }: Place): void {
+    this.#moved += Array.isArray(container) ? container.length : 0;
+    if (this.#moved > movedMax) throw patchRefused();
   }
 
   #test(path: string, operation: JsonObject): void {

@@ -1,4 +1,4 @@
-import { isList, isObject, member, sameJson, type Json, type JsonObject } from '../json.js';
+import { goJson, isList, isObject, member, sameJson, type Json, type JsonObject } from '../json.js';
 import { badRequest } from '../status.js';
 import { patchFailed, patchRefused } from './errors.js';
 import { goText, goType } from '../go-types.js';
@@ -19,11 +19,12 @@ export function mergeList(list: readonly Json[], patch: readonly Json[], strateg
   if (key === undefined) throw patchFailed('cannot merge lists without merge key for string');
   const { from, additions } = withoutDirectives(list, patch, key);
   const items = [...from];
+  const places = placesByKey(items, key);
   for (const addition of additions) {
-    const place = placeOf(items, keyOf(addition, key), key);
-    const item = items[place];
-    if (item === undefined) items.push(addition);
-    else items[place] = strategy.mergeItems(item as JsonObject, addition);
+    const text = goJson(keyOf(addition, key));
+    const place = places.get(text);
+    if (place === undefined) places.set(text, items.push(addition) - 1);
+    else items[place] = strategy.mergeItems(items[place] as JsonObject, addition);
   }
   return inOrder(items, { first: additions, then: from, key });
 }
@@ -32,7 +33,8 @@ export function mergeList(list: readonly Json[], patch: readonly Json[], strateg
 export function withoutValues(list: readonly Json[], values: readonly Json[]): readonly Json[] {
   if (list.length === 0 && values.length === 0) return list;
   isListOfObjects([list, values]);
-  return list.filter((value) => !values.some((other) => sameJson(value, other)));
+  const gone = new Set(values.map(goJson));
+  return list.filter((value) => !gone.has(goJson(value)));
 }
 
 /** Which order items come in. Items of neither list have no place of their own. */
@@ -49,28 +51,37 @@ export interface Order {
  */
 export function inOrder(items: readonly Json[], { first, then, key }: Order): Json[] {
   if (key !== undefined) for (const item of items) checkKey(item, key);
-  const asked = unique(items, key).filter((item) => placeIn(first, item, key) >= 0);
-  const rest = unique(items, key).filter((item) => placeIn(first, item, key) < 0);
-  asked.sort((left, right) => placeIn(first, left, key) - placeIn(first, right, key));
-  rest.sort((left, right) => placeIn(then, left, key) - placeIn(then, right, key));
+  const [wanted, kept] = [new Places(first, key), new Places(then, key)];
+  const asked = unique(items, key).filter((item) => wanted.of(item) >= 0);
+  const rest = unique(items, key).filter((item) => wanted.of(item) < 0);
+  asked.sort((left, right) => wanted.of(left) - wanted.of(right));
+  rest.sort((left, right) => kept.of(left) - kept.of(right));
   const ordered: Json[] = [];
+  let next = 0;
   for (const item of asked) {
-    const place = placeIn(then, item, key);
-    while (rest[0] !== undefined && placeIn(then, rest[0], key) < place) ordered.push(...rest.splice(0, 1));
+    const place = kept.of(item);
+    for (let other = rest[next]; other !== undefined && kept.of(other) < place; other = rest[++next]) ordered.push(other);
     ordered.push(item);
   }
-  return [...ordered, ...rest];
+  return [...ordered, ...rest.slice(next)];
 }
 
 /** Refuses a patch whose items are not in the order that it asks for itself. */
 export function checkOrder(patch: readonly Json[], order: readonly Json[], key: string | undefined): void {
   if (patch.length === 0 || order.length === 0) return;
   const left = patch.filter((item) => !isObject(item) || !Object.hasOwn(item, '$patch'));
+  let next = 0;
   for (const item of order) {
-    if (left[0] !== undefined && sameItem(left[0], item, key)) left.shift();
+    const expected = left[next];
+    if (expected !== undefined && sameItem(expected, item, key)) next += 1;
   }
-  if (left.length === 0) return;
+  if (next === left.length) return;
   throw patchFailed(`The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`);
+}
+
+/** Refuses lists that Kubernetes cannot tell the type of: of several types, or with nothing in them. */
+export function checkElements(lists: readonly (readonly Json[])[]): void {
+  isListOfObjects(lists);
 }
 
 /** Whether lists, which have something in them, are of objects. Lists of both are nothing that can be merged. */
@@ -103,18 +114,23 @@ interface Merging {
 
 /** What is left of both lists once the items that say `$patch` have been heeded. */
 function withoutDirectives(list: readonly Json[], patch: readonly Json[], key: string): Merging {
-  let from = list;
+  const gone = new Set<string>();
   let replaced = false;
   const additions: JsonObject[] = [];
   for (const item of patch as readonly JsonObject[]) {
     const directive = member(item, '$patch');
     if (directive === undefined) additions.push(item);
-    else if (directive === 'delete') from = deleteItem(from, item, key);
+    else if (directive === 'delete') gone.add(goJson(keyOf(item, key)));
     else if (directive === 'replace') replaced = true;
     else if (directive === 'merge') throw patchFailed('merging lists cannot yet be specified in the patch');
     else throw unknownDirective(directive, item);
   }
-  return replaced ? { from: additions, additions: [] } : { from, additions };
+  if (replaced) return { from: additions, additions: [] };
+  const from = list.filter((item) => {
+    const value = isObject(item) ? member(item, key) : undefined;
+    return value === undefined || !gone.has(goJson(value));
+  });
+  return { from, additions };
 }
 
 /** 500: a `$patch` that means nothing. */
@@ -122,17 +138,41 @@ export function unknownDirective(directive: Json, patch: JsonObject): Error {
   return patchFailed(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`);
 }
 
-function deleteItem(list: readonly Json[], item: JsonObject, key: string): readonly Json[] {
-  const gone = keyOf(item, key);
-  return list.filter((other) => !isObject(other) || !sameJson(member(other, key), gone));
+/** Where the first item of each key stands. */
+function placesByKey(items: readonly Json[], key: string): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const [index, item] of items.entries()) {
+    const value = isObject(item) ? member(item, key) : undefined;
+    if (value !== undefined && !places.has(goJson(value))) places.set(goJson(value), index);
+  }
+  return places;
 }
 
-function placeOf(items: readonly Json[], value: Json, key: string): number {
-  return items.findIndex((item) => isObject(item) && sameJson(member(item, key), value));
-}
+/** Where the items of a list stand first. It is looked at from its beginning as far as it takes, and no item of it twice. */
+class Places {
+  readonly #list: readonly Json[];
+  readonly #key: string | undefined;
+  readonly #known = new Map<string, number>();
+  #next = 0;
 
-function placeIn(list: readonly Json[], item: Json, key: string | undefined): number {
-  return list.findIndex((other) => sameItem(item, other, key));
+  constructor(list: readonly Json[], key: string | undefined) {
+    this.#list = list;
+    this.#key = key;
+  }
+
+  /** -1: nowhere. */
+  of(item: Json): number {
+    const text = this.#textOf(item);
+    for (; !this.#known.has(text) && this.#next < this.#list.length; this.#next += 1) {
+      const other = this.#textOf(this.#list[this.#next] ?? null);
+      if (!this.#known.has(other)) this.#known.set(other, this.#next);
+    }
+    return this.#known.get(text) ?? -1;
+  }
+
+  #textOf(item: Json): string {
+    return goJson(this.#key === undefined ? item : checkKey(item, this.#key));
+  }
 }
 
 function sameItem(left: Json, right: Json, key: string | undefined): boolean {
@@ -147,5 +187,7 @@ function checkKey(item: Json, key: string): Json {
 
 /** Values once each; objects are told apart elsewhere. */
 function unique(items: readonly Json[], key: string | undefined): Json[] {
-  return key === undefined ? items.filter((item, index) => placeIn(items, item, key) === index) : [...items];
+  if (key !== undefined) return [...items];
+  const places = new Places(items, key);
+  return items.filter((item, index) => places.of(item) === index);
 }

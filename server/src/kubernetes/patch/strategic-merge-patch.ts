@@ -4,7 +4,16 @@ import type { LeaseObject } from '../lease-object.js';
 import { badRequest } from '../status.js';
 import { patchFailed } from './errors.js';
 import { goType, jsonType } from '../go-types.js';
-import { checkOrder, inOrder, listOr, mergeList, unknownDirective, withoutValues, type ListStrategy } from './strategic-lists.js';
+import {
+  checkElements,
+  checkOrder,
+  inOrder,
+  listOr,
+  mergeList,
+  unknownDirective,
+  withoutValues,
+  type ListStrategy,
+} from './strategic-lists.js';
 
 /**
  * The object after a strategic merge patch: as a merge patch, but owner references are merged by their uid and finalizers as a set, and
@@ -112,8 +121,11 @@ function orderList(merging: Merging, key: string, asked: { order: readonly Json[
   const patch = asked.patch === undefined ? undefined : listOf(asked.patch);
   checkOrder(patch ?? [], asked.order, strategy.key);
   if (list === undefined && patch === undefined) return;
-  const merged = mergedOrNew(list === undefined ? undefined : listOf(list), patch, strategy);
-  merging.set(key, inOrder(merged, { first: asked.order, then: list === undefined ? [] : listOf(list), key: strategy.key }));
+  const from = list === undefined ? undefined : listOf(list);
+  const merged = mergedOrNew(from, patch, strategy);
+  const ordered = inOrder(merged, { first: asked.order, then: from ?? [], key: strategy.key });
+  checkElements([from ?? [], patch ?? []]);
+  merging.set(key, ordered);
 }
 
 function mergedOrNew(
@@ -126,7 +138,8 @@ function mergedOrNew(
 }
 
 function listOf(value: Json): readonly Json[] {
-  if (!isList(value)) throw patchFailed(`expected a []interface {}, but received a ${goType(value)}`);
+  if (!isList(value))
+    throw patchFailed(`expected a []interface {}, but received a ${value === null ? '%!s(<nil>)' : goType(value)}`);
   return value;
 }
 

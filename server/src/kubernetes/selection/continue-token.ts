@@ -52,7 +52,7 @@ function readFields(text: string): Fields {
     if (!(document instanceof DocumentObject)) throw new DocumentError('json: cannot unmarshal into continueToken');
     for (const [index, name] of document.names.entries()) {
       const value = document.values[index];
-      if (name === 'rv' && value instanceof DocumentNumber && /^-?\d+$/.test(value.text)) fields.rv = BigInt(value.text);
+      if (name === 'rv' && value instanceof DocumentNumber && isInt64(value.text)) fields.rv = BigInt(value.text);
       else if ((name === 'v' || name === 'start') && typeof value === 'string') fields[name] = value;
       else if (name in fields) throw new DocumentError(`json: cannot unmarshal field continueToken.${name}`);
     }
@@ -60,6 +60,10 @@ function readFields(text: string): Fields {
     throw error instanceof DocumentError ? invalidToken(`: ${error.message}`) : error;
   }
   return { version: fields.v, revision: fields.rv, start: fields.start };
+}
+
+function isInt64(text: string): boolean {
+  return /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 }
 
 function invalidToken(why: string): Error {

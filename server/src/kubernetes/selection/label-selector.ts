@@ -96,7 +96,7 @@ class Parser {
         value = '';
         if (token === ')') return values;
       } else {
-        throw unreadable(`found '${token}', expected: ',', ')' or identifier`);
+        throw unreadable(`found '${token}', expected: ${value === '' ? "',', ')' or identifier" : "',' or ')'"}`);
       }
     }
   }

@@ -56,8 +56,13 @@ export function checkListOptions({ resourceVersion, continueAt, sendInitialEvent
 }
 
 /** Checks what a watch may be asked for. @throws {StatusError} 422 */
-export function checkWatchOptions({ continueAt, sendInitialEvents, resourceVersionMatch: match }: ListOptions): void {
+export function checkWatchOptions(options: ListOptions): void {
+  const { continueAt, sendInitialEvents, resourceVersionMatch: match } = options;
   const causes: Cause[] = [];
+  // Whoever says nothing of versions is taken to ask for what there is, with a match.
+  if (match === '' && beginsWithAll(options) && sendInitialEvents === undefined && continueAt !== '') {
+    causes.push(forbiddenWithContinue);
+  }
   if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
     causes.push(forbidden(matchField, `sendInitialEvents requires setting ${matchField} to NotOlderThan`));
   }
@@ -69,6 +74,11 @@ export function checkWatchOptions({ continueAt, sendInitialEvents, resourceVersi
     if (continueAt !== '') causes.push(forbiddenWithContinue);
   }
   refuse(causes);
+}
+
+/** Whether a watch begins with what there is. */
+function beginsWithAll({ sendInitialEvents, resourceVersion }: ListOptions): boolean {
+  return sendInitialEvents ?? (resourceVersion === '' || resourceVersion === '0');
 }
 
 const matchField = 'resourceVersionMatch';

@@ -29,6 +29,26 @@ export function tooLong(field: string, maxBytes: number): Cause {
   return { field, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maxBytes} bytes` };
 }
 
+/**
+ * The first of all causes. A body can hold faults by the hundred thousand, and messages about them are longer than they are: so many
+ * are enough for anybody.
+ */
+export function firstOf(causes: Iterable<Cause>): Cause[] {
+  const first: Cause[] = [];
+  let length = 0;
+  for (const cause of causes) {
+    first.push(cause);
+    length += cause.message.length;
+    if (first.length === causesMax || length > messagesMax) break;
+  }
+  return first;
+}
+
+const causesMax = 100;
+
+/** How long messages can be together: one alone may show all that a body holds. */
+const messagesMax = 1024 * 1024;
+
 /** A value as messages show it: texts in Go's quotes, anything else as JSON. */
 function shown(value: unknown): string {
   return typeof value === 'string' ? goQuote(value) : JSON.stringify(value ?? null);

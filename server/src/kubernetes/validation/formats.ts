@@ -6,6 +6,11 @@ export function nameComplaints(name: string, isPrefix: boolean): Complaints {
   return subdomainComplaints(isPrefix ? maskTrailingDash(name) : name, 'characters');
 }
 
+/** What cannot stand in a path. */
+export function segmentComplaints(text: string): Complaints {
+  return ['/', '%'].filter((character) => text.includes(character)).map((character) => `may not contain '${character}'`);
+}
+
 export function namespaceComplaints(namespace: string): Complaints {
   const tooLong = byteLength(namespace) > labelMax ? [`must be no more than ${labelMax} characters`] : [];
   if (dnsLabel.test(namespace)) return tooLong;

@@ -1,42 +1,60 @@
 import { isPrintable } from '../codec/go-quote.js';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../lease-object.js';
-import { forbidden, invalid, required, tooLong, type Cause } from './causes.js';
-import { keyComplaints, labelValueComplaints, nameComplaints, namespaceComplaints } from './formats.js';
+import { firstOf, forbidden, invalid, required, tooLong, type Cause } from './causes.js';
+import { keyComplaints, labelValueComplaints, nameComplaints, namespaceComplaints, segmentComplaints } from './formats.js';
 
 /** What is wrong with the metadata of a lease that is complete: its name has been generated, its namespace filled in. */
 export function metadataCauses(metadata: ObjectMeta): Cause[] {
-  const { generateName = '', finalizers = [] } = metadata;
-  const prefixCauses =
-    generateName === ''
-      ? []
-      : nameComplaints(generateName, true).map((rule) => invalid('metadata.generateName', generateName, rule));
-  return [
-    ...prefixCauses,
-    ...nameCauses(metadata),
-    ...namespaceCauses(metadata),
-    ...nonNegativeCauses('metadata.generation', metadata.generation),
-    ...namedCauses(metadata),
-    ...ownerCauses(metadata.ownerReferences ?? []),
-    ...finalizerCauses(finalizers),
-    ...managerCauses(metadata.managedFields ?? []),
-  ];
+  return firstOf(causesOf(metadata));
 }
 
-/** What is wrong with a change of metadata. Server-owned fields have been restored before, so that little can be. */
+function* causesOf(metadata: ObjectMeta): Generator<Cause> {
+  const { generateName = '' } = metadata;
+  if (generateName !== '') yield* prefixCauses(generateName, nameComplaints(generateName, true));
+  yield* nameCauses(metadata);
+  yield* namespaceCauses(metadata);
+  yield* commonCauses(metadata);
+}
+
+/** What is looked at in every write. */
+function* commonCauses(metadata: ObjectMeta): Generator<Cause> {
+  yield* nonNegativeCauses('metadata.generation', metadata.generation);
+  yield* namedCauses(metadata);
+  yield* ownerCauses(metadata.ownerReferences ?? []);
+  yield* finalizerCauses(metadata.finalizers ?? []);
+  yield* managerCauses(metadata.managedFields ?? []);
+}
+
+/**
+ * What is wrong with the metadata of a lease that takes the place of another one. Server-owned fields have been restored before, so that
+ * little can be. kube-apiserver looks twice at what may change, and its answers list those causes twice; so does this.
+ */
 export function metadataUpdateCauses(next: ObjectMeta, before: ObjectMeta): Cause[] {
+  const { generateName = '' } = next;
+  // It has had its use: all that counts is that it could stand in a path.
+  const ofName = prefixCauses(generateName, segmentComplaints(generateName));
+  const ofChange = firstOf(causesOfUpdate(next, before));
+  return [...ofName, ...firstOf(commonCauses(next)), ...ofChange, ...ofChange];
+}
+
+function* causesOfUpdate(next: ObjectMeta, before: ObjectMeta): Generator<Cause> {
   const { generation = 0 } = next;
-  const added = (next.finalizers ?? []).filter((finalizer) => !before.finalizers?.includes(finalizer));
-  const isAddedTooLate = before.deletionTimestamp !== undefined && added.length > 0;
+  const known = new Set(before.finalizers);
+  const added = (next.finalizers ?? []).filter((finalizer) => !known.has(finalizer));
   const version = next.resourceVersion ?? '';
-  return [
-    ...(isAddedTooLate ? [forbidden('metadata.finalizers', noNewFinalizers(added))] : []),
-    ...(version === '' ? [invalid('metadata.resourceVersion', version, 'must be specified for an update')] : []),
-    ...(generation < (before.generation ?? 0) ? [invalid('metadata.generation', generation, 'must not be decremented')] : []),
-    ...immutable.flatMap((field) => immutableCauses(field, next, before)),
-    ...namedCauses(next),
-    ...ownerCauses(next.ownerReferences ?? []),
-    ...managerCauses(next.managedFields ?? []),
-  ];
+  if (before.deletionTimestamp !== undefined && added.length > 0) {
+    yield forbidden('metadata.finalizers', noNewFinalizers(added));
+  }
+  if (version === '') yield invalid('metadata.resourceVersion', version, 'must be specified for an update');
+  if (generation < (before.generation ?? 0)) yield invalid('metadata.generation', generation, 'must not be decremented');
+  for (const field of immutable) yield* immutableCauses(field, next, before);
+  yield* namedCauses(next);
+  yield* ownerCauses(next.ownerReferences ?? []);
+  yield* managerCauses(next.managedFields ?? []);
+}
+
+function prefixCauses(generateName: string, complaints: readonly string[]): Cause[] {
+  return complaints.map((rule) => invalid('metadata.generateName', generateName, rule));
 }
 
 function nameCauses({ name = '' }: ObjectMeta): Cause[] {
@@ -54,32 +72,31 @@ function nonNegativeCauses(field: string, value = 0): Cause[] {
 }
 
 /** Labels and annotations. */
-function namedCauses({ labels = {}, annotations = {} }: ObjectMeta): Cause[] {
-  const causes = Object.entries(labels).flatMap(([key, value]) => [
-    ...keyComplaints(key).map((rule) => invalid('metadata.labels', key, rule)),
-    ...labelValueComplaints(value).map((rule) => invalid('metadata.labels', value, rule)),
-  ]);
+function* namedCauses({ labels = {}, annotations = {} }: ObjectMeta): Generator<Cause> {
+  for (const [key, value] of Object.entries(labels)) {
+    yield* keyComplaints(key).map((rule) => invalid('metadata.labels', key, rule));
+    yield* labelValueComplaints(value).map((rule) => invalid('metadata.labels', value, rule));
+  }
   let bytes = 0;
   for (const [key, value] of Object.entries(annotations)) {
     // Of annotations the case does not matter.
-    causes.push(...keyComplaints(key.toLowerCase()).map((rule) => invalid('metadata.annotations', key, rule)));
+    yield* keyComplaints(key.toLowerCase()).map((rule) => invalid('metadata.annotations', key, rule));
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   }
-  if (bytes > annotationsMaxBytes) causes.push(tooLong('metadata.annotations', annotationsMaxBytes));
-  return causes;
+  if (bytes > annotationsMaxBytes) yield tooLong('metadata.annotations', annotationsMaxBytes);
 }
 
-function ownerCauses(references: readonly OwnerReference[]): Cause[] {
-  const [first, ...others] = references
-    .filter(({ controller }) => controller === true)
-    .map(({ kind, name }) => `${kind}/${name}`);
-  return [
-    ...references.flatMap(oneOwnerCauses),
-    ...others.map((other) => {
-      const found = `Found "true" in references for ${first ?? ''} and ${other}`;
-      return invalid('metadata.ownerReferences', references.map(inOrder), `${onlyOneController}. ${found}`);
-    }),
-  ];
+function* ownerCauses(references: readonly OwnerReference[]): Generator<Cause> {
+  for (const reference of references) yield* oneOwnerCauses(reference);
+  const [first, ...others] = references.filter(({ controller }) => controller === true);
+  for (const other of others) {
+    const found = `Found "true" in references for ${shortOf(first)} and ${shortOf(other)}`;
+    yield invalid('metadata.ownerReferences', references.map(inOrder), `${onlyOneController}. ${found}`);
+  }
+}
+
+function shortOf(reference: OwnerReference | undefined): string {
+  return `${reference?.kind ?? ''}/${reference?.name ?? ''}`;
 }
 
 function oneOwnerCauses(reference: OwnerReference): Cause[] {
@@ -103,51 +120,49 @@ function versionOf(apiVersion: string): string {
 }
 
 /** An owner reference with its fields as Go orders them, for messages. */
-function inOrder({ apiVersion, kind, name, uid, ...flags }: OwnerReference): OwnerReference {
-  return { apiVersion, kind, name, uid, ...flags };
+function inOrder({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }: OwnerReference): object {
+  return { apiVersion, kind, name, uid, controller, blockOwnerDeletion };
 }
 
-function finalizerCauses(finalizers: readonly string[]): Cause[] {
-  const causes = finalizers.flatMap((finalizer) =>
-    keyComplaints(finalizer).map((rule) => invalid('metadata.finalizers', finalizer, rule)),
-  );
+function* finalizerCauses(finalizers: readonly string[]): Generator<Cause> {
+  for (const finalizer of finalizers) {
+    yield* keyComplaints(finalizer).map((rule) => invalid('metadata.finalizers', finalizer, rule));
+  }
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     const rule = 'finalizer orphan and foregroundDeletion cannot be both set';
-    causes.push(invalid('metadata.finalizers', finalizers, rule));
+    yield invalid('metadata.finalizers', finalizers, rule);
   }
-  return causes;
 }
 
-function managerCauses(entries: readonly ManagedFieldsEntry[]): Cause[] {
-  return entries.flatMap(({ manager = '', subresource = '', ...entry }, index) => {
+function* managerCauses(entries: readonly ManagedFieldsEntry[]): Generator<Cause> {
+  for (const [index, { manager = '', subresource = '', ...entry }] of entries.entries()) {
     // What clients write is text of any kind until it has been looked at here.
     const { operation = '', fieldsType = '' } = entry as { readonly operation?: string; readonly fieldsType?: string };
     const field = `metadata.managedFields[${index}]`;
-    const causes: Cause[] = [];
     if (operation !== 'Apply' && operation !== 'Update') {
-      causes.push(invalid(`${field}.operation`, operation, 'must be `Apply` or `Update`'));
+      yield invalid(`${field}.operation`, operation, 'must be `Apply` or `Update`');
     }
-    if (fieldsType !== '' && fieldsType !== 'FieldsV1') {
-      causes.push(invalid(`${field}.fieldsType`, fieldsType, 'must be `FieldsV1`'));
-    }
-    causes.push(...fieldManagerCauses(`${field}.manager`, manager));
-    if (Buffer.byteLength(subresource) > subresourceMaxBytes) causes.push(tooLong(`${field}.subresource`, subresourceMaxBytes));
-    return causes;
-  });
+    if (fieldsType !== '' && fieldsType !== 'FieldsV1') yield invalid(`${field}.fieldsType`, fieldsType, 'must be `FieldsV1`');
+    yield* managerNameCauses(`${field}.manager`, manager);
+    if (Buffer.byteLength(subresource) > subresourceMaxBytes) yield tooLong(`${field}.subresource`, subresourceMaxBytes);
+  }
 }
 
 /** What is wrong with the name of a field manager, which also comes as a query parameter. */
 export function fieldManagerCauses(field: string, manager: string): Cause[] {
-  const causes = Buffer.byteLength(manager) > managerMaxBytes ? [tooLong(field, managerMaxBytes)] : [];
+  return firstOf(managerNameCauses(field, manager));
+}
+
+function* managerNameCauses(field: string, manager: string): Generator<Cause> {
+  if (Buffer.byteLength(manager) > managerMaxBytes) yield tooLong(field, managerMaxBytes);
   let position = 0;
   for (const character of manager) {
     if (!isPrintable(character)) {
       const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-      causes.push(invalid(field, manager, `invalid character U+${code} (at position ${position})`));
+      yield invalid(field, manager, `invalid character U+${code} (at position ${position})`);
     }
     position += Buffer.byteLength(character);
   }
-  return causes;
 }
 
 /** What of the metadata may not change at all. */

@@ -31,10 +31,24 @@ export function toLeaseChanges(events: readonly WatchEvent[], selection: Selecti
 }
 
 /** `undefined`: the lease came and went in one revision. */
-function toLeaseChange({ type, reason, lease, previousLabels }: WatchEvent, wasSelected: boolean): LeaseChange | undefined {
+function toLeaseChange(event: WatchEvent, wasSelected: boolean): LeaseChange | undefined {
+  const { type, reason, lease, previousLabels } = event;
   if (type !== 'DELETED') {
     return { type: wasSelected ? 'MODIFIED' : 'ADDED', lease, labels: lease.labels };
   }
-  const labels = reason === 'UNSELECTED' ? (previousLabels ?? lease.labels) : lease.labels;
-  return wasSelected ? { type, lease, labels } : undefined;
+  if (!wasSelected) return undefined;
+  if (reason !== 'UNSELECTED') return { type, lease, labels: lease.labels };
+  const left = asItLeft(event);
+  return { type, lease: left, labels: previousLabels ?? left.labels };
 }
+
+/** A lease as it was in the selection, at the version with which it has left it; as it is now, if nobody knows how it was. */
+function asItLeft({ lease, before }: WatchEvent): LeaseRecord {
+  if (before === undefined) return lease;
+  const left = leftLeases.get(lease) ?? { ...before, resourceVersion: lease.resourceVersion };
+  leftLeases.set(lease, left);
+  return left;
+}
+
+/** By what they have become: one object for all watches, so that it is written once. */
+const leftLeases = new WeakMap<LeaseRecord, LeaseRecord>();

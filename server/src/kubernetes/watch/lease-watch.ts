@@ -41,6 +41,8 @@ export class LeaseWatch implements WatchSink {
   /** Everything up to here was sent. */
   #revision = 0n;
   #isFull = false;
+  /** Whether it goes on by itself in a moment. */
+  #awaitsTurn = false;
   #isStarted = false;
   #isOver = false;
   #cancelTimeout = doNothing;
@@ -56,8 +58,13 @@ export class LeaseWatch implements WatchSink {
 
   /** Opens it. Resolves as soon as it goes on by itself. @throws {LeaseError} it cannot be opened, and the client has not been answered. */
   async open(): Promise<void> {
-    const { beginsWithAll, version } = this.#plan;
+    const { beginsWithAll, version, timeoutMs } = this.#plan;
     try {
+      if (timeoutMs <= 0) {
+        this.#start();
+        this.#finish();
+        return;
+      }
       if (beginsWithAll && version > this.#coordinator.revision) {
         // Clients wait for the headers of a watch, not for its events.
         this.#start();
@@ -137,28 +144,35 @@ export class LeaseWatch implements WatchSink {
 
   /** Sends what was there when it began, as far as the client takes it, then lets the coordinator go on. */
   #goOn(): void {
-    if (this.#isOver || this.#watch === undefined) {
+    if (this.#isOver || this.#watch === undefined || this.#awaitsTurn) {
       return;
     }
-    while (this.#present !== undefined) {
-      if (!this.#send(this.#nextPresent(this.#present))) {
-        return;
-      }
+    if (this.#present === undefined) {
+      this.#watch.resume();
+    } else if (this.#send(this.#nextPresent(this.#present))) {
+      // Others get their turn between two pieces.
+      this.#awaitsTurn = true;
+      this.#clock.soon(() => {
+        this.#awaitsTurn = false;
+        this.#goOn();
+      });
     }
-    this.#watch.resume();
   }
 
   /** The next piece of what was there, and after the last one a bookmark that says so. */
   #nextPresent(present: Iterator<LeaseRecord>): EncodedEvent[] {
     const piece: EncodedEvent[] = [];
-    while (piece.length < pieceMax) {
+    let bytes = 0;
+    while (piece.length < pieceMax && bytes < pieceBytes) {
       const next = present.next();
       if (next.done === true) {
         this.#present = undefined;
-        const { beginsWithAll, bookmarks } = this.#plan;
-        return beginsWithAll && bookmarks ? [...piece, this.#encoder.bookmark(this.#revision, initialEventsEnd)] : piece;
+        const { beginsWithAll, marksEndOfAll } = this.#plan;
+        return beginsWithAll && marksEndOfAll ? [...piece, this.#encoder.bookmark(this.#revision, initialEventsEnd)] : piece;
       }
-      piece.push(this.#encoder.present(next.value));
+      const event = this.#encoder.present(next.value);
+      bytes += event.length;
+      piece.push(event);
     }
     return piece;
   }
@@ -166,8 +180,7 @@ export class LeaseWatch implements WatchSink {
   /** Writes events; `false`: the client wants no more for now. */
   #send(events: readonly EncodedEvent[]): boolean {
     const { stream } = this.#client;
-    const chunks = stream.framed || events.length < 2 ? events : [Buffer.concat(events as Uint8Array[])];
-    for (const chunk of chunks) {
+    for (const chunk of stream.framed ? events : together(events as readonly Uint8Array[])) {
       this.#isFull = !stream.write(chunk);
     }
     return !this.#isFull;
@@ -218,8 +231,17 @@ export class LeaseWatch implements WatchSink {
   }
 }
 
-/** How many events of what was there are sent at once. */
+/** Short events in one, so that they go in one packet. Long ones go by themselves: all watches share them, and would not share copies. */
+function together(events: readonly Uint8Array[]): readonly Uint8Array[] {
+  const bytes = events.reduce((sum, { length }) => sum + length, 0);
+  return events.length < 2 || bytes > pieceBytes ? events : [Buffer.concat(events)];
+}
+
+/** How many events of what was there are sent at once, */
 const pieceMax = 64;
+
+/** and of how many bytes, but for the last one: so much is kept for each client that reads nothing. */
+const pieceBytes = 64 * 1024;
 
 /** As kube-apiserver's watch cache has it (defaultBookmarkFrequency). */
 const bookmarkIntervalMs = 60_000;

@@ -19,6 +19,9 @@ export interface WatchPlan {
   /** Whether it begins with what there is: of that version or a later one. */
   readonly beginsWithAll: boolean;
   readonly bookmarks: boolean;
+  /** Whether a bookmark says where that ends. */
+  readonly marksEndOfAll: boolean;
+  /** Not above 0: it is over before it has begun. */
   readonly timeoutMs: number;
 }
 
@@ -36,6 +39,8 @@ export function planWatch(request: ApiRequest, target: LeaseTarget): WatchPlan {
     version,
     beginsWithAll: options.sendInitialEvents ?? version === 0n,
     bookmarks: options.allowWatchBookmarks,
+    // Watches by their path alone are from before there were such bookmarks.
+    marksEndOfAll: options.allowWatchBookmarks && (options.sendInitialEvents ?? readSwitch(query, 'watch') === true),
     timeoutMs: timeoutMs(options.timeoutSeconds),
   };
 }

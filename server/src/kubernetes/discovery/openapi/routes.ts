@@ -1,6 +1,6 @@
 import { mediaTypes, parseMediaType } from '../../codec/media-type.js';
 import type { ApiAnswer, ApiRequest } from '../../request.js';
-import type { Route } from '../../router.js';
+import { anyMethod, type Route } from '../../router.js';
 import { StatusError } from '../../status.js';
 import { documentOf, jsonDocument, serveDocument, type Document } from '../document.js';
 import { coreGroup, groups } from '../resources.js';
@@ -42,7 +42,7 @@ function pathOf(group: string): string {
 }
 
 function reading(pattern: string, answer: (request: ApiRequest) => ApiAnswer): Route {
-  return { pattern, methods: { GET: { answer: ({ request }) => answer(request) } } };
+  return { pattern, methods: { [anyMethod]: { answer: ({ request }) => answer(request) } } };
 }
 
 /** The first form that a client accepts. @throws {StatusError} 406 */

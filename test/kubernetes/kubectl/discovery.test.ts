@@ -1,21 +1,19 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { LeaseCoordinator } from '@leasehold/core';
-import { systemClock } from '../../server/dist/clock.js';
-import { allowAll } from '../../server/dist/kubernetes/access/authorizer.js';
-import { KubernetesApi } from '../../server/dist/kubernetes/api.js';
-import { HttpServer } from '../../server/dist/kubernetes/http/server.js';
-import { createRoutes } from '../../server/dist/kubernetes/routes.js';
-import { recordingLeases } from './api-support.js';
+import { systemClock } from '../../../server/dist/clock.js';
+import { allowAll } from '../../../server/dist/kubernetes/access/authorizer.js';
+import { KubernetesApi } from '../../../server/dist/kubernetes/api.js';
+import { HttpServer } from '../../../server/dist/kubernetes/http/server.js';
+import { createRoutes } from '../../../server/dist/kubernetes/routes.js';
+import { kubectl as program, missing, required } from '../../foreign/toolchain.js';
+import { recordingLeases } from '../api-support.js';
 
-const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8', timeout: 30_000 });
-const why = version.status === 0 ? '' : ' (skipped: there is no kubectl on this machine)';
-
-describe.skipIf(why !== '')(`kubectl, before it comes to leases${why}`, () => {
+describe.skipIf(missing(program))('kubectl, before it comes to leases', () => {
   let home = '';
 
   beforeEach(async () => {
@@ -62,6 +60,9 @@ describe.skipIf(why !== '')(`kubectl, before it comes to leases${why}`, () => {
     expect(await kubectl('auth', 'can-i', 'get', 'leases')).toBe('yes\n');
     expect(await kubectl('auth', 'can-i', 'get', '/healthz')).toBe('yes\n');
     expect(lines(await kubectl('auth', 'can-i', '--list', '--no-headers'))).toEqual(['*.* [] [] [*]', '[*] [] [*]']);
+    expect(lines(await kubectl('auth', 'whoami'))).toEqual([
+      ...['ATTRIBUTE VALUE', 'Username system:anonymous', 'Groups [system:unauthenticated]'],
+    ]);
     expect(await kubectl('auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}')).toBe('system:anonymous');
   });
 
@@ -114,7 +115,7 @@ async function serve(home: () => string): Promise<Kubectl> {
   const env = { PATH: process.env['PATH'], HOME: home() };
   return async (...args) => {
     const all = ['--server', `http://127.0.0.1:${port}`, '--cache-dir', home(), ...args];
-    return (await promisify(execFile)('kubectl', all, { env, timeout: 30_000 })).stdout;
+    return (await promisify(execFile)(required(program), all, { env, timeout: 60_000 })).stdout;
   };
 }
 
