@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseOptions, startServer, type RunningServer } from '@leasehold/server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../server/dist/clock.js';
-import { recordedCases } from './recordings.js';
+import { moreRecordedCases, recordedCases } from './recordings.js';
 import { Replay } from './replay.js';
 
 /** Answers as kube-apiserver 1.36 gives them, to sequences of requests that were recorded there. */
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => server.drain());
 
 describe('recorded', () => {
-  for (const { name, steps } of recordedCases()) {
+  for (const { name, steps } of [...recordedCases(), ...moreRecordedCases()]) {
     test(name, async () => {
       const replay = new Replay(server.http?.port ?? 0, `g-${randomBytes(4).toString('hex')}`);
       await replay.run(steps);

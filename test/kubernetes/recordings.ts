@@ -35,6 +35,11 @@ export function recordedCases(): readonly RecordedCase[] {
   return (readJson('leases.json') as { readonly cases: readonly RecordedCase[] }).cases;
 }
 
+/** More of them: each field with each kind of value in each way to write it, and queries, types and bodies of all kinds. */
+export function moreRecordedCases(): readonly RecordedCase[] {
+  return (readJson('more-leases.json') as { readonly cases: readonly RecordedCase[] }).cases;
+}
+
 /** The body of a recorded request as it was sent, in the namespace `ns`. */
 export function bodyOf({ body }: Step): Buffer {
   const text = typeof body === 'string' ? body : JSON.stringify(body);

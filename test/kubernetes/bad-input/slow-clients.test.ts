@@ -31,18 +31,24 @@ function relabel(name: string, value: string) {
   return victim.ask({ method: 'PATCH', path: `${leases}/${name}`, headers: merge, body });
 }
 
-/** What a client reads of a watch, event by event: `TYPE name value`. */
+/** Reads a watch: what comes of it, event by event, as `TYPE name value`. Resolves once it is open. */
 async function reading(socket: Socket): Promise<string[]> {
   const seen: string[] = [];
-  createInterface(socket).on('line', (line) => {
-    const event = line.startsWith('{')
-      ? (JSON.parse(line) as { type: string; object: { metadata: { name: string; labels?: { value?: string } } } })
-      : undefined;
-    if (event !== undefined)
-      seen.push(`${event.type} ${event.object.metadata.name} ${event.object.metadata.labels?.value ?? ''}`.trim());
+  await new Promise<void>((resolve) => {
+    createInterface(socket).on('line', (line) => {
+      resolve();
+      if (!line.startsWith('{')) return;
+      const { type, object } = JSON.parse(line) as Seen;
+      seen.push(`${type} ${object.metadata.name} ${object.metadata.labels?.value ?? ''}`.trim());
+    });
+    socket.resume();
   });
-  socket.resume();
   return seen;
+}
+
+interface Seen {
+  readonly type: string;
+  readonly object: { readonly metadata: { readonly name: string; readonly labels?: { readonly value?: string } } };
 }
 
 describe.runIf(tellsMemory)('memory stays bounded', () => {

@@ -117,7 +117,8 @@ export function elapsed(events: readonly Event[], entries: readonly Entry[], see
   events.forEach(({ type, reason, revision, lease }, index) => {
     const isFirst = events[index - 1]?.revision !== revision;
     const isDirect = type === EventType.ACQUIRED && reason === EventReason.REQUESTED && granted.has(revision);
-    if (!isFirst || type === EventType.DELETED || asked.has(revision) || isDirect) return;
+    const isAsked = type === EventType.DELETED || reason === EventReason.REVOKING || asked.has(revision) || isDirect;
+    if (!isFirst || isAsked) return;
     const last = events[index + 1]?.revision === revision ? events[index + 1]!.lease! : lease!;
     found.push({
       ...{ by: 'the server', lease: lease!.name, callMs: 0, returnMs: seenMs },
@@ -127,12 +128,10 @@ export function elapsed(events: readonly Event[], entries: readonly Entry[], see
   return found;
 }
 
-/** Whether an entry has made the version that it shows, and by itself: a grant out of the queue is somebody else's doing. */
+/** Whether an entry has made the version that it shows. A grant out of the queue is somebody else's doing, and a repeat nobody's. */
 function isChange({ input, output }: Entry): boolean {
-  if (input.kind === 'get' || input.kind === 'acquire') return false;
-  // What was done before is only answered once more.
-  if (input.kind === 'release') return output.kind === 'shown' && output.repeated !== true;
-  return input.kind !== 'revoke' || (output.kind === 'shown' && output.lease.revoking === true);
+  if (input.kind === 'get' || input.kind === 'acquire' || input.kind === 'revoke') return false;
+  return output.kind !== 'shown' || output.repeated !== true;
 }
 
 function doneBy(type: EventType, reason: EventReason): 'expire' | 'end' | 'renew' | 'grant' {

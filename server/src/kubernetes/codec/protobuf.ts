@@ -174,5 +174,6 @@ const mapEntry = struct<'key' | 'value'>('Entry', { key: kept(1, text), value: k
 
 /** What Go's generated code calls a field. */
 function goName(name: string): string {
+  if (name === 'metadata') return 'ObjectMeta';
   return name === 'uid' ? 'UID' : name.replace(/^api(?=[A-Z])/, 'API').replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
