@@ -4,8 +4,8 @@ import type { Log } from './log.js';
 
 /** What an engine is made of. */
 export interface EngineOptions {
-  /** Opens the store: at the start, and again after each failure. It may take as long as it likes, until the signal aborts. */
-  openStore(signal: AbortSignal): Promise<Store>;
+  /** Opens the store: at the start, and again after each failure. */
+  openStore(): Promise<Store>;
   startCoordinator(options: CoordinatorOptions): Promise<LeaseCoordinator>;
   /** Everything of a coordinator but its store and what happens when that fails. */
   readonly coordinator: Omit<CoordinatorOptions, 'store' | 'onFailure'>;
@@ -31,7 +31,6 @@ export class Engine {
   /** Set once it drains. */
   #refusal: LeaseError | undefined;
   #reopening: Promise<void> = Promise.resolve();
-  readonly #opening = new AbortController();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -40,11 +39,6 @@ export class Engine {
   /** Opens the store and starts a coordinator on it. @throws the store cannot be opened. */
   async start(): Promise<void> {
     this.#running = await this.#open();
-  }
-
-  /** Opens nothing any more: what waits for a store is given up. */
-  stopOpening(): void {
-    this.#opening.abort(draining());
   }
 
   /** The coordinator. @throws {LeaseError} `STORE_UNAVAILABLE` while the store is being reopened, `DRAINING` once it drains. */
@@ -63,7 +57,6 @@ export class Engine {
   /** Drains the coordinator and closes the store. @throws the store failed, now or before. */
   async drain(): Promise<void> {
     this.refuse();
-    this.stopOpening();
     await this.#reopening;
     const running = this.#running;
     if (running === undefined) {
@@ -76,7 +69,7 @@ export class Engine {
   }
 
   async #open(): Promise<Running> {
-    const store = await this.#options.openStore(this.#opening.signal);
+    const store = await this.#options.openStore();
     const running: Partial<Running> & Pick<Running, 'store'> = { store };
     try {
       running.coordinator = await this.#options.startCoordinator({

@@ -38,13 +38,10 @@ export async function serve(args: readonly string[], host: HostProcess): Promise
 
 async function run(options: ServerOptions, host: HostProcess, log: Log): Promise<number> {
   const ending = new Ending(host);
-  const starting = new AbortController();
-  void ending.first.then(() => starting.abort());
   let server: RunningServer;
   try {
     server = await startServer(options, {
       log,
-      signal: starting.signal,
       onGivenUp: (error) => {
         log.fatal({ err: error }, 'Giving up: the store cannot be opened');
         ending.settle('failed');
@@ -54,10 +51,6 @@ async function run(options: ServerOptions, host: HostProcess, log: Log): Promise
     if (error instanceof OptionError) {
       host.stderr.write(`leasehold serve: ${error.message}\n`);
       return 2;
-    }
-    if (starting.signal.aborted) {
-      log.info('Ended before it served');
-      return 0;
     }
     log.fatal({ err: error }, `The server could not start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;

@@ -34,8 +34,6 @@ export interface ServerParts {
   readonly clock?: Clock;
   /** Opens the store: at the start, and again after a failure. Default: what `options.store` names. */
   readonly openStore?: () => Promise<Store>;
-  /** Ends a start that waits for a store that another server has open. */
-  readonly signal?: AbortSignal;
   /** Default: the coordinator of `@leasehold/core`. */
   readonly startCoordinator?: (options: CoordinatorOptions) => Promise<LeaseCoordinator>;
   /** Called when the store has failed and could not be opened again within a minute. The server serves nothing any more. */
@@ -96,7 +94,6 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
     keepaliveTimeoutMs: options.keepaliveTimeout,
   });
   const http = createHttp(options, httpTls, { engine, clock, log });
-  parts.signal?.addEventListener('abort', () => engine.stopOpening(), { once: true });
   await engine.start();
   const { port, httpPort } = await listen(grpc, http, engine);
   health.setServing(true);
@@ -123,7 +120,7 @@ function storeOf(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Pick<EngineOptions, 'openStore' | 'reopenMs'> {
   return {
-    openStore: open ?? ((signal) => openStore(options, { clock, log, signal })),
+    openStore: open ?? (() => openStore(options, { clock, log })),
     // What other machines serve may come back at any time.
     ...(options.store.kind === 'etcd' ? { reopenMs: Infinity } : {}),
   };

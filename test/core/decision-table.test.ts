@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   decide,
   defaultLimits,
+  nobodyElsewhere,
   emptyMap,
   situationOf,
   type Claim,
@@ -64,6 +65,28 @@ const table: Record<Row, Record<Situation, string>> = {
     overdue: '+RENEWED/REQUESTED',
     grace: '+RENEWED/REQUESTED',
     revoking: '!LEASE_REVOKED',
+  },
+  attend: {
+    absent: '!LEASE_NOT_FOUND',
+    reserved: '!LEASE_NOT_FOUND',
+    available: '!LEASE_LOST',
+    expired: '!LEASE_EXPIRED',
+    delayed: '!LEASE_EXPIRED',
+    held: '+',
+    overdue: '+',
+    grace: '+',
+    revoking: '!LEASE_REVOKED',
+  },
+  'enlist with somebody waiting': {
+    absent: '=done',
+    reserved: '+',
+    available: '+',
+    expired: '+',
+    delayed: '+',
+    held: '+',
+    overdue: '+',
+    grace: '+',
+    revoking: '+',
   },
   'renew with a stale token': {
     absent: '!LEASE_NOT_FOUND',
@@ -256,7 +279,7 @@ const table: Record<Row, Record<Situation, string>> = {
 };
 
 type Row =
-  | Exclude<Command['kind'], 'acquire'>
+  | Exclude<Command['kind'], 'acquire' | 'enlist'>
   | 'acquire by another'
   | 'acquire by another, waiting'
   | 'acquire repeated by the holder'
@@ -266,6 +289,7 @@ type Row =
   | 'update by the holder'
   | 'delete without a guard'
   | 'elapse with somebody waiting'
+  | 'enlist with somebody waiting'
   | 'write of a new object';
 
 const nowMs = 50_000;
@@ -328,6 +352,8 @@ const commands: Record<Row, Command> = {
   'elapse with somebody waiting': { kind: 'elapse', ...lease },
   checkpoint: { kind: 'checkpoint', ...lease, fencingToken: token, renewTimeMs: 5 },
   abandon: { kind: 'abandon', ...lease, resourceVersion: version },
+  attend: { kind: 'attend', ...lease, holder: 'a', fencingToken: token, readAtMs: nowMs },
+  'enlist with somebody waiting': { kind: 'enlist', ...lease },
   write: { ...object, resourceVersion: version },
   'write of a new object': { ...object, resourceVersion: 0n },
 };
@@ -357,6 +383,8 @@ const held: LeaseRecord = {
   reservedMs: undefined,
   origin: 'grpc',
   kubernetes: undefined,
+  attendant: '',
+  waiting: nobodyElsewhere,
 };
 const expired: LeaseRecord = { ...held, state: 'EXPIRED' };
 const revoking: LeaseRecord = { ...held, revoking: { graceMs: 3_000, transferTo: '' } };
@@ -373,7 +401,13 @@ const standings: Record<Situation, Partial<Standing>> = {
   revoking: { record: { ...revoking, revoking: { graceMs: 0, transferTo: '' } }, deadlineMs: nowMs + 1, renewableUntilMs: nowMs },
 };
 
-const moment: Moment = { nowMs, wallMs: 1_000, limits: defaultLimits, newUid: () => 'new' };
+const moment: Moment = {
+  nowMs,
+  wallMs: 1_000,
+  limits: defaultLimits,
+  sessions: { own: 'here', isLive: () => true },
+  newUid: () => 'new',
+};
 
 function standingOf(situation: Situation, waiting: Claim | undefined): Standing {
   return {
@@ -383,7 +417,9 @@ function standingOf(situation: Situation, waiting: Claim | undefined): Standing 
     freeAtMs: 0,
     collectAtMs: Infinity,
     confirmed: false,
-    queue: { first: () => waiting, named: (holder) => (waiting?.holder === holder ? waiting : undefined) },
+    keptElsewhere: false,
+    priorityHere: waiting && 0,
+    queue: { othersFirst: false, first: () => waiting, named: (holder) => (waiting?.holder === holder ? waiting : undefined) },
     ...standings[situation],
   };
 }
@@ -406,7 +442,7 @@ const rows = Object.entries(table) as [Row, Record<Situation, string>][];
 
 describe.each(rows)('%s', (row, cells) => {
   it.each(Object.entries(cells) as [Situation, string][])('of a lease that is %s leads to %s', (situation, expected) => {
-    const standing = standingOf(situation, row === 'elapse with somebody waiting' ? claim : undefined);
+    const standing = standingOf(situation, row.endsWith('with somebody waiting') ? claim : undefined);
     expect(situationOf(standing, nowMs)).toBe(situation);
     const decision = decide(standing, commands[row], moment);
     expect(show(decision)).toBe(expected);

@@ -1,4 +1,12 @@
-import { emptyMap, leaseKey, type Change, type CommittedChange, type LeaseEvent, type LeaseRecord } from '@leasehold/core';
+import {
+  emptyMap,
+  leaseKey,
+  nobodyElsewhere,
+  type Change,
+  type CommittedChange,
+  type LeaseEvent,
+  type LeaseRecord,
+} from '@leasehold/core';
 
 /** Makes a record that nobody committed yet. */
 export function newRecord(name: string, fields: Partial<LeaseRecord> = {}): LeaseRecord {
@@ -28,6 +36,8 @@ export function newRecord(name: string, fields: Partial<LeaseRecord> = {}): Leas
     reservedMs: undefined,
     origin: 'grpc',
     kubernetes: undefined,
+    attendant: '',
+    waiting: nobodyElsewhere,
     ...fields,
   };
 }

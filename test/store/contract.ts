@@ -106,6 +106,8 @@ export function storeContract(name: string, makePlace: () => Promise<StorePlace>
         keepAfterExpiryMs: 0,
         revoking: { graceMs: 0, transferTo: 'carol' },
         reservedMs: 0,
+        attendant: 'a-session',
+        waiting: [{ session: 'another', priority: -3 }],
       });
       const committed = await store.commit([
         grant(full, 'dave'),

@@ -18,6 +18,13 @@ export interface LeaseCoordinator {
    */
   submit<C extends Command>(command: C, caller?: Caller): Promise<AnswerTo<C['kind']>>;
 
+  /**
+   * Resolves once what is read from memory is no older than this call, where several servers share the leases; at once where not.
+   *
+   * @throws {LeaseError} `STORE_UNAVAILABLE`: nobody knows.
+   */
+  catchUp(): Promise<void>;
+
   /** Reads one lease. @throws {LeaseError} `LEASE_NOT_FOUND`. */
   get(namespace: string, name: string): LeaseView;
 
@@ -162,7 +169,8 @@ export interface AttachmentListener {
 }
 
 export interface Loss {
-  readonly reason: 'EXPIRED' | 'RELEASED' | 'REVOKED' | 'DELETED';
+  /** `MOVED`: the tenure goes on, but another server keeps it now. */
+  readonly reason: 'EXPIRED' | 'RELEASED' | 'REVOKED' | 'DELETED' | 'MOVED';
   /** Who holds the lease now; empty: nobody. */
   readonly holder: string;
   readonly fencingToken: bigint;

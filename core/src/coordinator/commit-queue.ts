@@ -2,7 +2,8 @@ import type { Entry } from './entry.js';
 import { BlockedCommands } from './blocked-commands.js';
 import { Fifo } from './fifo.js';
 import type { LeaseTable } from './lease-table.js';
-import { nobody, type Pending, type PendingWaiter } from './pending.js';
+import { nobody, ofServer, type Pending, type PendingWaiter } from './pending.js';
+import type { ServerSessions } from './sessions.js';
 import type { Sweeper } from './sweeper.js';
 import type { Waiting } from './waiting.js';
 import type { WatchHub } from './watch-hub.js';
@@ -15,6 +16,7 @@ import { LeaseError, limitExceeded } from '../lease/errors.js';
 import type { Limits } from '../lease/limits.js';
 import { isVisible, leaseKey } from '../lease/record.js';
 import type { Moment } from '../lease/situation.js';
+import { withWaiting } from '../lease/waiting-servers.js';
 import { StoreFullError, type Store } from '../store/store.js';
 
 /** How long after a full store the server tries again to commit what time has made due. */
@@ -26,12 +28,19 @@ const retryMs = 1000;
  * One commit is under way at a time, and it holds at most one change of a lease. Commands are decided when their commit begins, so
  * always on committed state; one whose lease has a change in flight waits for its outcome. So no answer ever follows from a state
  * that is not committed, and a commit that fails takes nothing with it but its own changes.
+ *
+ * Where other servers share the leases, a commit goes through only on top of everything that was committed before, wherever. What
+ * another server was faster with is taken over, and the rest decided again. What needs no commit is answered once this server has caught up.
  */
 export class CommitQueue {
   readonly #parts: CommitQueueParts;
   readonly #queue = new Fifo<Pending>();
   #elapsed: Entry[] = [];
   readonly #blocked = new BlockedCommands();
+  /** Commands that will be answered without a commit. */
+  readonly #uncertain = new Set<Pending>();
+  /** Changes of other servers that came during a commit. */
+  #foreign: (readonly CommittedChange[])[] = [];
   #committing = false;
   #scheduled = false;
   #abandoned = false;
@@ -44,7 +53,7 @@ export class CommitQueue {
 
   /** How many commands wait. */
   get length(): number {
-    return this.#queue.length + this.#blocked.count;
+    return this.#queue.length + this.#blocked.count + this.#uncertain.size;
   }
 
   add(pending: Pending): void {
@@ -56,6 +65,23 @@ export class CommitQueue {
   elapse(entry: Entry): void {
     this.#elapsed.push(entry);
     this.#schedule();
+  }
+
+  /** Takes over changes of another server. */
+  follow(changes: readonly CommittedChange[]): void {
+    this.#foreign.push(changes);
+    if (!this.#committing) {
+      this.#takeForeign();
+    }
+  }
+
+  /** Lets the other servers know who waits here, if that has changed. */
+  enlist(entry: Entry): void {
+    const { record } = entry;
+    if (record === undefined || entry.inFlight !== undefined || this.#parts.sessions.own === '') return;
+    if (withWaiting(record, entry, this.moment()) !== record) {
+      this.add(ofServer({ kind: 'enlist', ...entry.name }));
+    }
   }
 
   /** Resolves once everything is committed and answered; what waits for something that will not happen any more is refused. */
@@ -73,17 +99,18 @@ export class CommitQueue {
     this.#cancelRetries.forEach((cancel) => {
       cancel();
     });
-    for (const pending of [...this.#blocked.takeAll(), ...this.#queue.takeAll()]) {
+    for (const pending of [...this.#uncertain, ...this.#blocked.takeAll(), ...this.#queue.takeAll()]) {
       pending.reject(error);
     }
+    this.#uncertain.clear();
     this.#elapsed = [];
     this.#becomeIdle();
   }
 
   /** Now, for a decision. */
   moment(): Moment {
-    const { clock, limits } = this.#parts;
-    return { nowMs: clock.monotonicMs(), wallMs: clock.wallMs(), limits, newUid: () => this.#parts.newUid() };
+    const { clock, limits, sessions } = this.#parts;
+    return { nowMs: clock.monotonicMs(), wallMs: clock.wallMs(), limits, sessions, newUid: () => this.#parts.newUid() };
   }
 
   /** What arrives together is decided together: the input that waits now is read first. */
@@ -110,7 +137,7 @@ export class CommitQueue {
       void this.#commit(batch, startMs);
     } else if (this.#queue.length > 0 || this.#blocked.hasSettled || this.#elapsed.length > 0) {
       this.#schedule();
-    } else {
+    } else if (this.#uncertain.size === 0) {
       this.#becomeIdle();
     }
   }
@@ -126,9 +153,9 @@ export class CommitQueue {
     this.#elapsed = [];
     for (const entry of entries) {
       // A change in flight brings the lease back to the sweeper.
-      if (entry.inFlight !== undefined || !this.#decide(entry, ofServer({ kind: 'elapse', ...nameOf(entry) }), batch)) {
+      if (entry.inFlight !== undefined || !this.#decide(entry, ofServer({ kind: 'elapse', ...entry.name }), batch)) {
         this.#parts.sweeper.done();
-        this.#goOn(entry);
+        this.goOn(entry);
       }
     }
   }
@@ -158,6 +185,10 @@ export class CommitQueue {
   /** Decides one command; returns whether it is in the batch now. */
   #decide(entry: Entry, pending: Pending, batch: Staged[]): boolean {
     const decision = decide(entry, pending.command, this.moment());
+    if (decision.kind !== 'change' && decision.kind !== 'await' && this.#isUncertain(pending)) {
+      void this.#makeCertain(pending);
+      return false;
+    }
     switch (decision.kind) {
       case 'answer':
         pending.resolve(decision.answer);
@@ -169,6 +200,7 @@ export class CommitQueue {
         if (isAcquire(pending)) {
           this.#parts.waiting.add(entry, pending);
           this.#parts.sweeper.watch(entry);
+          this.enlist(entry);
         }
         return false;
       case 'await':
@@ -179,18 +211,49 @@ export class CommitQueue {
     }
   }
 
-  #stage(entry: Entry, pending: Pending, decision: ChangeDecision, batch: Staged[]): boolean {
+  /** Whether somebody waits for an answer that another server may know better. */
+  #isUncertain({ caller, caughtUp, command }: Pending): boolean {
+    const isOwn = caller === nobody && ofServerAlone.has(command.kind);
+    return this.#parts.sessions.own !== '' && caughtUp !== true && !isOwn;
+  }
+
+  /** Lets it be decided again once this server has caught up. */
+  async #makeCertain(pending: Pending): Promise<void> {
+    this.#uncertain.add(pending);
+    try {
+      await this.#parts.catchUp();
+      pending.caughtUp = true;
+    } catch (error) {
+      pending.reject(error as LeaseError);
+    }
+    if (this.#uncertain.delete(pending) && pending.caughtUp === true) {
+      this.#queue.push(pending);
+    }
+    this.#schedule();
+  }
+
+  #stage(entry: Entry, pending: Pending, decided: ChangeDecision, batch: Staged[]): boolean {
     const { table, limits, waiting } = this.#parts;
     const { namespace } = pending.command;
-    const adds = !isVisible(entry.record) && isVisible(decision.change.record) && decision.grantedTo === undefined;
+    const adds = !isVisible(entry.record) && isVisible(decided.change.record) && decided.grantedTo === undefined;
     if (adds && table.countIn(namespace) >= limits.leasesPerNamespaceMax) {
       pending.reject(limitExceeded(`leases in namespace ${namespace}`, limits.leasesPerNamespaceMax));
       return false;
     }
-    const heir = decision.grantedTo && waiting.granting(entry, decision.grantedTo);
+    const heir = decided.grantedTo && waiting.granting(entry, decided.grantedTo);
+    const decision = this.#withWaiting(entry, decided);
     entry.inFlight = decision;
     batch.push({ entry, pending, decision, heir });
     return true;
+  }
+
+  /** Every change says who waits here as it is, so that it seldom takes one of its own. */
+  #withWaiting(entry: Entry, decision: ChangeDecision): ChangeDecision {
+    const { record, events } = decision.change;
+    const next = record && withWaiting(record, entry, this.moment());
+    if (next === undefined || next === record) return decision;
+    const told = events.map((event) => (event.lease === record ? { ...event, lease: next } : event));
+    return { ...decision, change: { ...decision.change, record: next, events: told } };
   }
 
   /** A command waits until what time has made due is committed; not on a full store, where nobody knows when that will be. */
@@ -221,14 +284,65 @@ export class CommitQueue {
     } catch (error) {
       this.#committing = false;
       this.#commitFailed(batch, error);
+      this.#takeForeign();
       this.#next();
       return;
     }
     this.#committing = false;
     if (!this.#abandoned) {
-      this.#publish(batch, committed, decidedMs);
+      this.#publish(batch.slice(0, committed.length), committed, decidedMs);
+      this.#overtaken(batch.slice(committed.length));
+      this.#takeForeign();
       this.#next();
     }
+  }
+
+  /** Another server was faster: what it has done is taken over, and these are decided again. */
+  #overtaken(batch: readonly Staged[]): void {
+    if (batch.length === 0) return;
+    const again: Pending[] = [];
+    for (const { entry, pending, heir } of batch) {
+      entry.inFlight = undefined;
+      if (heir !== undefined) {
+        this.#parts.waiting.notGranted(entry, heir);
+      }
+      if (pending.command.kind === 'elapse') {
+        this.#parts.sweeper.done();
+      } else {
+        again.push(pending);
+      }
+    }
+    this.#queue.putBack(again);
+    this.#takeForeign();
+    batch.forEach(({ entry }) => {
+      this.goOn(entry);
+    });
+  }
+
+  #takeForeign(): void {
+    const foreign = this.#foreign;
+    this.#foreign = [];
+    for (const changes of foreign) {
+      this.#takeOver(changes);
+    }
+  }
+
+  #takeOver(changes: readonly CommittedChange[]): void {
+    const { clock, hub, table } = this.#parts;
+    const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+    const entries = changes.map(({ key }) => table.getOrAdd(key));
+    const before = entries.map(({ record }) => record);
+    changes.forEach((change, index) => {
+      entries[index]?.follow(change, now);
+    });
+    entries.forEach((entry, index) => {
+      table.refresh(entry, isVisible(before[index]));
+    });
+    hub.publish(changes, before);
+    entries.forEach((entry) => {
+      this.goOn(entry);
+    });
+    this.#schedule();
   }
 
   /** Makes a commit known, in this order: the table and what is live, the streams of heartbeats, watchers, those who asked. */
@@ -275,20 +389,21 @@ export class CommitQueue {
     if (pending.command.kind === 'elapse') {
       this.#parts.sweeper.done();
     }
-    this.#goOn(entry);
+    this.goOn(entry);
   }
 
-  /** A lease has nothing in flight any more: what waited for that goes on, and the sweeper watches it again. */
-  #goOn(entry: Entry): void {
+  /** Something about a lease has changed, and nothing is in flight: what waited for that goes on, and the sweeper watches it again. */
+  goOn(entry: Entry): void {
     this.#unblock(entry);
     entry.settle();
     this.#parts.sweeper.watch(entry);
+    this.enlist(entry);
     this.#parts.table.forgetIfEmpty(entry);
   }
 
   /** The caller of a new grant is gone: the next commit takes it back, unless the holder shows itself until then. */
   #abandonGrant(entry: Entry, resourceVersion: bigint): void {
-    this.add(ofServer({ kind: 'abandon', ...nameOf(entry), resourceVersion }));
+    this.add(ofServer({ kind: 'abandon', ...entry.name, resourceVersion }));
   }
 
   #commitFailed(batch: readonly Staged[], error: unknown): void {
@@ -317,7 +432,7 @@ export class CommitQueue {
       } else {
         pending.reject(storeFull(cause));
       }
-      this.#goOn(entry);
+      this.goOn(entry);
     }
   }
 
@@ -359,11 +474,17 @@ export interface CommitQueueParts {
   readonly waiting: Waiting;
   readonly sweeper: Sweeper;
   readonly hub: WatchHub;
+  readonly sessions: ServerSessions;
   newUid(): string;
+  /** See `LeaseCoordinator.catchUp`. */
+  catchUp(): Promise<void>;
   onCheckpointCost(ms: number): void;
   /** A commit has an unknown outcome. */
   onFailure(error: Error): void;
 }
+
+/** Commands of the server itself, whose answers nobody waits for. */
+const ofServerAlone: ReadonlySet<Command['kind']> = new Set(['elapse', 'checkpoint', 'abandon', 'enlist']);
 
 /** A change in the commit under way. */
 interface Staged {
@@ -380,14 +501,4 @@ function storeFull(cause?: StoreFullError): LeaseError {
 
 function isAcquire(pending: Pending): pending is Pending & { readonly command: AcquireCommand } {
   return pending.command.kind === 'acquire';
-}
-
-function nameOf({ key }: Entry): { namespace: string; name: string } {
-  const slash = key.indexOf('/');
-  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
-/** A command of the server itself, which has nobody to tell. */
-function ofServer(command: Command): Pending {
-  return { command, caller: nobody, resolve: () => undefined, reject: () => undefined };
 }

@@ -12,6 +12,7 @@ import type {
   WatchQuery,
   WatchSink,
 } from './api.js';
+import { CatchUp } from './catch-up.js';
 import { Checkpointer } from './checkpointer.js';
 import { CommitQueue } from './commit-queue.js';
 import { LeaseAttachment } from './entry.js';
@@ -21,6 +22,7 @@ import type { CoordinatorOptions } from './options.js';
 import { Past } from './past.js';
 import { nobody } from './pending.js';
 import { RecentChanges } from './recent-changes.js';
+import { ServerSessions } from './sessions.js';
 import { Sweeper } from './sweeper.js';
 import { Waiting } from './waiting.js';
 import { WatchHub } from './watch-hub.js';
@@ -28,6 +30,7 @@ import type { AnswerTo, Command } from '../lease/commands.js';
 import { LeaseError, limitExceeded } from '../lease/errors.js';
 import { isHeld, isVisible, leaseKey, type LeaseRecord } from '../lease/record.js';
 import { notFound } from '../lease/refusals.js';
+import { inTheWayMs } from '../lease/situation.js';
 import { checkHolder, checkName, checkNamespace, checkToken, validateCommand } from '../lease/validate.js';
 import { refusalToRenew } from '../lease/verbs/renew.js';
 import type { NoteEntry, Store } from '../store/store.js';
@@ -38,7 +41,8 @@ import type { NoteEntry, Store } from '../store/store.js';
  */
 export async function startCoordinator(options: CoordinatorOptions): Promise<LeaseCoordinator> {
   const { store, clock } = options;
-  const table = new LeaseTable();
+  const sessions = new ServerSessions(store.shared);
+  const table = new LeaseTable(sessions);
   const state = await store.load((records) => {
     for (const record of records) {
       const entry = table.getOrAdd(leaseKey(record.namespace, record.name));
@@ -55,7 +59,9 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Lea
       entry.restore(entry.record, holds ? noted.remainingMs : undefined, now);
     }
   }
-  return new Coordinator(options, table, state.revision);
+  const coordinator = new Coordinator(options, { table, sessions, revision: state.revision });
+  await coordinator.begin();
+  return coordinator;
 }
 
 /**
@@ -66,21 +72,27 @@ class Coordinator implements LeaseCoordinator {
   readonly #options: CoordinatorOptions;
   readonly #store: Store;
   readonly #table: LeaseTable;
+  readonly #sessions: ServerSessions;
   readonly #commits: CommitQueue;
   readonly #sweeper: Sweeper;
   readonly #checkpointer: Checkpointer;
   readonly #hub: WatchHub;
   readonly #past: Past;
   readonly #waiting: Waiting;
+  readonly #catchUp = new CatchUp(async () => {
+    const revision = await this.#store.shared?.catchUp();
+    await this.#hub.reach(revision ?? 0n);
+  });
   /** Why nothing is taken any more; `undefined` while all is well. */
   #closed: LeaseError | undefined;
   #cancelValidity = (): void => undefined;
 
-  constructor(options: CoordinatorOptions, table: LeaseTable, revision: bigint) {
+  constructor(options: CoordinatorOptions, { table, sessions, revision }: Loaded) {
     const { store, clock, limits } = options;
     this.#options = options;
     this.#store = store;
     this.#table = table;
+    this.#sessions = sessions;
     const recent = new RecentChanges(options.recentChangesMax ?? 8192, revision);
     this.#past = new Past(store, table, recent);
     this.#hub = new WatchHub({
@@ -92,9 +104,10 @@ class Coordinator implements LeaseCoordinator {
       bookmarkIntervalMs: options.bookmarkIntervalMs ?? 10_000,
     });
     this.#waiting = new Waiting(clock, limits, (entry) => {
+      this.#commits.enlist(entry);
       this.#table.forgetIfEmpty(entry);
     });
-    const batchMax = options.batchMax ?? 512;
+    const batchMax = Math.min(options.batchMax ?? 512, store.changesMax ?? Infinity);
     this.#sweeper = new Sweeper(
       clock,
       (entry) => {
@@ -110,7 +123,9 @@ class Coordinator implements LeaseCoordinator {
       limits,
       batchMax,
       table,
+      sessions,
       newUid: () => options.newUid(),
+      catchUp: () => this.catchUp(),
       waiting: this.#waiting,
       sweeper: this.#sweeper,
       hub: this.#hub,
@@ -124,6 +139,18 @@ class Coordinator implements LeaseCoordinator {
     for (const entry of table.all()) {
       this.#sweeper.watch(entry);
     }
+  }
+
+  /** Takes over what other servers have done since the store was loaded, and does so from now on. */
+  async begin(): Promise<void> {
+    await this.#store.shared?.follow({
+      changed: (changes) => {
+        if (this.#closed === undefined || this.#isDraining()) this.#commits.follow(changes);
+      },
+      sessionEnded: (session) => {
+        this.#sessionEnded(session);
+      },
+    });
     this.#watchValidity();
   }
 
@@ -146,6 +173,17 @@ class Coordinator implements LeaseCoordinator {
       // The kind of the answer follows from that of the command: `AnswerKinds` says which.
       this.#commits.add({ command, caller, resolve: resolve as (answer: unknown) => void, reject });
     });
+  }
+
+  async catchUp(): Promise<void> {
+    if (this.#store.shared === undefined) return;
+    this.#checkReadable();
+    try {
+      await this.#catchUp.run();
+    } catch (cause) {
+      throw new LeaseError('STORE_UNAVAILABLE', 'The store does not answer: repeat the call in a moment', {}, { cause });
+    }
+    this.#checkReadable();
   }
 
   get(namespace: string, name: string): LeaseView {
@@ -195,7 +233,7 @@ class Coordinator implements LeaseCoordinator {
     if (!isHeld(record) || entry?.record?.fencingToken !== record.fencingToken || !isHeld(entry.record)) {
       return undefined;
     }
-    return Math.max(0, entry.deadlineMs - this.#options.clock.monotonicMs());
+    return inTheWayMs(entry, this.#options.clock.monotonicMs());
   }
 
   watch(query: WatchQuery, sink: WatchSink): Watch {
@@ -212,7 +250,11 @@ class Coordinator implements LeaseCoordinator {
     checkName(request.namespace, request.name);
     checkHolder('holder', request.holder, this.#options.limits);
     checkToken(request.fencingToken);
-    const entry = this.#table.get(leaseKey(request.namespace, request.name));
+    const { namespace, name, holder, fencingToken, readAtMs } = request;
+    if (this.#sessions.own !== '') {
+      await this.submit({ kind: 'attend', namespace, name, holder, fencingToken, readAtMs });
+    }
+    const entry = this.#table.get(leaseKey(namespace, name));
     while (entry?.inFlight !== undefined) {
       await new Promise<void>((resolve) => {
         entry.whenSettled(resolve);
@@ -225,6 +267,10 @@ class Coordinator implements LeaseCoordinator {
     const refusal = refusalToRenew(entry, entry.record, request, this.#commits.moment());
     if (refusal !== undefined) {
       throw refusal;
+    }
+    if (entry.record.attendant !== this.#sessions.own) {
+      // Its holder has been faster elsewhere.
+      return this.attach(request, listener);
     }
     const attachment = new LeaseAttachment(entry, request.fencingToken, listener);
     this.beat(attachment, request.readAtMs);
@@ -270,6 +316,16 @@ class Coordinator implements LeaseCoordinator {
       await this.#store.leaveNote(this.#note());
     }
     await this.#store.close();
+  }
+
+  #sessionEnded(session: string): void {
+    const nowMs = this.monotonicMs();
+    for (const entry of this.#table.all()) {
+      const { record } = entry;
+      if (record?.attendant === session) entry.loseAttendant(nowMs);
+      else if (record?.waiting.some((server) => server.session === session) !== true) continue;
+      if (entry.inFlight === undefined) this.#commits.goOn(entry);
+    }
   }
 
   /** The time left of every lease that a start would count in full. */
@@ -341,6 +397,13 @@ class Coordinator implements LeaseCoordinator {
       throw this.#closed;
     }
   }
+}
+
+/** What a start has read from the store. */
+interface Loaded {
+  readonly table: LeaseTable;
+  readonly sessions: ServerSessions;
+  readonly revision: bigint;
 }
 
 /** Attachments are opaque to transports; every one comes from `attach`. */

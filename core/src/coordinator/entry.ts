@@ -1,12 +1,13 @@
 import type { Attachment, AttachmentListener, Loss } from './api.js';
 import type { Fifo } from './fifo.js';
 import type { Pending, PendingWaiter } from './pending.js';
-import { WaitQueue } from './wait-queue.js';
+import type { ServerSessions } from './sessions.js';
+import { WaitingBehindOthers, WaitQueue } from './wait-queue.js';
 import type { CommittedChange } from '../lease/change.js';
 import type { ChangeDecision } from '../lease/decision.js';
 import { unconfirmedGrantMsMax } from '../lease/limits.js';
 import { isHeld, isVisible, type LeaseKey, type LeaseRecord } from '../lease/record.js';
-import type { Standing } from '../lease/situation.js';
+import type { Queue, Standing } from '../lease/situation.js';
 
 /**
  * An instant before all others. A double from the start, because an engine that has taken a field for a small integer has to lay out
@@ -22,10 +23,13 @@ const nobodyWaits = new WaitQueue<PendingWaiter>();
  */
 export class Entry implements Standing {
   readonly key: LeaseKey;
-  /** Who waits: one empty queue serves all leases that nobody waits for. */
-  queue: WaitQueue<PendingWaiter> = nobodyWaits;
+  readonly #sessions: ServerSessions;
+  /** Who waits here: one empty queue serves all leases that nobody waits for. */
+  waiters: WaitQueue<PendingWaiter> = nobodyWaits;
   record: LeaseRecord | undefined;
+  /** While another server keeps the lease: before when it ends on no account. */
   deadlineMs: number = never;
+  keptElsewhere = false;
   renewableUntilMs: number = Infinity;
   freeAtMs: number = never;
   collectAtMs: number = Infinity;
@@ -50,12 +54,38 @@ export class Entry implements Standing {
   /** When the next checkpoint of this lease is on the agenda; `Infinity`: none is. */
   checkpointAtMs: number = Infinity;
 
-  constructor(key: LeaseKey) {
+  constructor(key: LeaseKey, sessions: ServerSessions) {
     this.key = key;
+    this.#sessions = sessions;
+  }
+
+  get name(): { readonly namespace: string; readonly name: string } {
+    const slash = this.key.indexOf('/');
+    return { namespace: this.key.slice(0, slash), name: this.key.slice(slash + 1) };
+  }
+
+  get queue(): Queue {
+    const { record, waiters } = this;
+    const isBehind =
+      record !== undefined &&
+      record.waiting.length > 0 &&
+      this.#sessions.othersFirst(record.waiting, waiters.first() !== undefined);
+    return isBehind ? new WaitingBehindOthers(waiters) : waiters;
+  }
+
+  get priorityHere(): number | undefined {
+    return this.waiters.priority;
+  }
+
+  /** Takes over a change of another server. What it has renewed counts from now, when this server hears of it. */
+  follow(committed: CommittedChange, now: Now): void {
+    const { record } = this;
+    const isRenewed = committed.record !== undefined && committed.record.renewals !== record?.renewals;
+    this.commit(committed, { grantedTo: undefined, renews: isRenewed ? { from: 'commit' } : undefined }, now);
   }
 
   /** Takes over a committed change: the record, and what it means for what is live. */
-  commit(committed: CommittedChange, decision: ChangeDecision, now: { readonly nowMs: number; readonly wallMs: number }): void {
+  commit(committed: CommittedChange, decision: Effect, now: Now): void {
     const before = this.record;
     const { record } = committed;
     this.record = record;
@@ -72,16 +102,18 @@ export class Entry implements Standing {
 
   /**
    * Takes over a record that a store has kept, at a start: what is held counts in full from now, or for as long as a clean shutdown
-   * has noted.
+   * has noted. Where other servers share the leases, one that has just lost one may not know it yet.
    */
-  restore(record: LeaseRecord, notedMs: number | undefined, now: { readonly nowMs: number; readonly wallMs: number }): void {
+  restore(record: LeaseRecord, notedMs: number | undefined, now: Now): void {
     this.record = record;
     this.recordedAtMs = now.nowMs;
+    const { ttlMs } = this.#sessions;
     if (isHeld(record)) {
-      this.deadlineMs = now.nowMs + (notedMs ?? record.durationMs);
+      this.keptElsewhere = this.#sessions.isElsewhere(record.attendant);
+      this.deadlineMs = now.nowMs + (notedMs ?? record.durationMs + ttlMs);
       this.renewableUntilMs = record.revoking === undefined ? Infinity : now.nowMs + record.revoking.graceMs;
     } else if (record.reservedMs !== undefined) {
-      this.freeAtMs = now.nowMs + (notedMs ?? record.reservedMs);
+      this.freeAtMs = now.nowMs + (notedMs ?? record.reservedMs + ttlMs);
     } else {
       this.freeAtMs = record.delayed ? now.nowMs + (notedMs ?? record.lockDelayMs) : never;
       this.collectAtMs = collectAt(record, now);
@@ -98,6 +130,14 @@ export class Entry implements Standing {
     this.postponed = false;
   }
 
+  /** The server that kept this lease has gone: it counts in full from now. */
+  loseAttendant(nowMs: number): void {
+    if (this.keptElsewhere && isHeld(this.record)) {
+      this.keptElsewhere = false;
+      this.deadlineMs = Math.max(this.deadlineMs, nowMs + this.record.durationMs);
+    }
+  }
+
   /** When this lease next wants attention if nothing more happens; `Infinity`: never. */
   nextWakeMs(): number {
     return Math.max(this.#nextDueMs(), this.retryAtMs);
@@ -111,16 +151,16 @@ export class Entry implements Standing {
   }
 
   enqueue(waiter: PendingWaiter): void {
-    if (this.queue === nobodyWaits) {
-      this.queue = new WaitQueue();
+    if (this.waiters === nobodyWaits) {
+      this.waiters = new WaitQueue();
     }
-    this.queue.add(waiter);
+    this.waiters.add(waiter);
   }
 
   dequeue(waiter: PendingWaiter): void {
-    this.queue.remove(waiter);
-    if (this.queue.size === 0) {
-      this.queue = nobodyWaits;
+    this.waiters.remove(waiter);
+    if (this.waiters.size === 0) {
+      this.waiters = nobodyWaits;
     }
   }
 
@@ -159,7 +199,7 @@ export class Entry implements Standing {
   isEmpty(): boolean {
     return (
       this.record === undefined &&
-      this.queue.size === 0 &&
+      this.waiters.size === 0 &&
       this.inFlight === undefined &&
       this.blocked === undefined &&
       this.#settling === undefined
@@ -170,16 +210,28 @@ export class Entry implements Standing {
     const { record } = this;
     if (isHeld(record)) {
       const graceEnds = record.revoking !== undefined && this.#attachments !== undefined ? this.renewableUntilMs : Infinity;
-      return Math.min(this.deadlineMs, graceEnds);
+      const endsMs = this.keptElsewhere ? Infinity : this.deadlineMs + this.#delayMs(record);
+      return Math.min(endsMs, graceEnds);
     }
-    if (record?.reservedMs !== undefined || this.queue.first() !== undefined) {
+    if (this.queue.first() !== undefined) {
       return this.freeAtMs;
     }
+    if (record === undefined || this.queue.othersFirst) {
+      return Infinity;
+    }
     // Garbage is not collected in a lock delay, which survives in the record.
-    return Math.max(this.collectAtMs, this.freeAtMs);
+    const dueMs = record.reservedMs === undefined ? Math.max(this.collectAtMs, this.freeAtMs) : this.freeAtMs;
+    return dueMs === Infinity ? Infinity : dueMs + this.#delayMs(record);
   }
 
-  #beginTenure(record: LeaseRecord, decision: ChangeDecision, nowMs: number): void {
+  /** How much later this server does what any server may do, unless somebody here waits for it. */
+  #delayMs({ attendant }: LeaseRecord): number {
+    if (this.waiters.size > 0 || this.blocked !== undefined || (attendant !== '' && attendant === this.#sessions.own)) return 0;
+    return this.#sessions.delayMs(this.key);
+  }
+
+  #beginTenure(record: LeaseRecord, decision: Effect, nowMs: number): void {
+    this.keptElsewhere = this.#sessions.isElsewhere(record.attendant);
     const fromQueue = decision.grantedTo !== undefined;
     this.deadlineMs = nowMs + (fromQueue ? Math.min(record.durationMs, unconfirmedGrantMsMax) : record.durationMs);
     this.renewableUntilMs = Infinity;
@@ -191,7 +243,7 @@ export class Entry implements Standing {
     this.beatAtMs = never;
   }
 
-  #continueTenure(record: LeaseRecord, before: LeaseRecord | undefined, decision: ChangeDecision, nowMs: number): void {
+  #continueTenure(record: LeaseRecord, before: LeaseRecord | undefined, decision: Effect, nowMs: number): void {
     // Only the Kubernetes API makes a duration shorter, or longer without a renewal: what it writes counts at once.
     if (before !== undefined && record.origin === 'kubernetes') {
       this.deadlineMs += record.durationMs - before.durationMs;
@@ -201,19 +253,26 @@ export class Entry implements Standing {
       this.recordedAtMs = nowMs;
       this.beatAtMs = never;
     }
+    if (before !== undefined && record.attendant !== before.attendant) {
+      this.#changeAttendant(record, before, nowMs);
+    }
     if (record.revoking !== undefined && record.revoking !== before?.revoking) {
       this.renewableUntilMs = Math.min(this.renewableUntilMs, nowMs + record.revoking.graceMs);
     }
   }
 
-  #endTenure(
-    record: LeaseRecord | undefined,
-    before: LeaseRecord | undefined,
-    now: { readonly nowMs: number; readonly wallMs: number },
-  ): void {
+  #changeAttendant(record: LeaseRecord, before: LeaseRecord, nowMs: number): void {
+    // The one before may acknowledge until it has seen this.
+    if (this.#sessions.isLive(before.attendant)) {
+      this.deadlineMs = Math.max(this.deadlineMs, nowMs + this.#sessions.ttlMs + record.durationMs);
+    }
+    this.keptElsewhere = this.#sessions.isElsewhere(record.attendant);
+  }
+
+  #endTenure(record: LeaseRecord | undefined, before: LeaseRecord | undefined, now: Now): void {
     if (record?.reservedMs !== undefined) {
       // The name stays reserved until the deadline that was acknowledged last, or until the lock delay it was deleted in.
-      this.freeAtMs = isHeld(before) ? this.deadlineMs : this.freeAtMs;
+      this.freeAtMs = isHeld(before) ? this.#lastDeadlineMs(before, now) : this.freeAtMs;
     } else if (record === undefined) {
       this.freeAtMs = never;
     } else if (isHeld(before)) {
@@ -223,6 +282,12 @@ export class Entry implements Standing {
     this.renewableUntilMs = Infinity;
     this.confirmed = true;
     this.beatAtMs = never;
+    this.keptElsewhere = false;
+  }
+
+  /** The last deadline that can have been acknowledged: by another server, until that has seen the end. */
+  #lastDeadlineMs({ durationMs }: LeaseRecord, { nowMs }: Now): number {
+    return this.keptElsewhere ? nowMs + this.#sessions.ttlMs + durationMs : this.deadlineMs;
   }
 
   /** Tells the streams that keep this lease alive what has become of it. */
@@ -244,6 +309,10 @@ export class Entry implements Standing {
   }
 
   #tellLiving(record: LeaseRecord, before: LeaseRecord, nowMs: number): void {
+    if (this.keptElsewhere) {
+      this.#lose({ reason: 'MOVED', holder: record.holder, fencingToken: record.fencingToken, graceMs: undefined });
+      return;
+    }
     if (record.revoking !== undefined && record.revoking.graceMs !== before.revoking?.graceMs) {
       this.#lose(this.#revocation(record, nowMs));
     }
@@ -279,6 +348,15 @@ export class Entry implements Standing {
   }
 }
 
+/** When something happens, by both clocks. */
+export interface Now {
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/** What a change does beyond the record. */
+type Effect = Pick<ChangeDecision, 'grantedTo' | 'renews'>;
+
 /** A held lease on a stream of heartbeats. */
 export class LeaseAttachment implements Attachment {
   readonly fencingToken: bigint;
@@ -309,7 +387,7 @@ function lossReason(committed: CommittedChange): Loss['reason'] {
 }
 
 /** When an expired lease is garbage. By the wall clock across restarts, which costs nothing but tidiness when it jumps. */
-function collectAt(record: LeaseRecord, now: { readonly nowMs: number; readonly wallMs: number }): number {
+function collectAt(record: LeaseRecord, now: Now): number {
   if (record.state !== 'EXPIRED' || record.keepAfterExpiryMs === undefined) {
     return Infinity;
   }

@@ -1,5 +1,6 @@
 import BTreeModule from 'sorted-btree';
 import { Entry } from './entry.js';
+import type { ServerSessions } from './sessions.js';
 import { isVisible, type LeaseKey, type LeaseRecord } from '../lease/record.js';
 
 // The package is CommonJS: its default export is behind another `default` for ES modules.
@@ -7,9 +8,14 @@ const { default: BTree } = BTreeModule as unknown as { default: typeof BTreeModu
 
 /** All leases of this server: by key, and in order. */
 export class LeaseTable {
+  readonly #sessions: ServerSessions;
   readonly #entries = new Map<LeaseKey, Entry>();
   readonly #visible = new BTree<LeaseKey, Entry>();
   readonly #perNamespace = new Map<string, number>();
+
+  constructor(sessions: ServerSessions) {
+    this.#sessions = sessions;
+  }
 
   get(key: LeaseKey): Entry | undefined {
     return this.#entries.get(key);
@@ -18,7 +24,7 @@ export class LeaseTable {
   getOrAdd(key: LeaseKey): Entry {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = new Entry(key);
+      entry = new Entry(key, this.#sessions);
       this.#entries.set(key, entry);
     }
     return entry;

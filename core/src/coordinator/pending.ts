@@ -7,6 +7,8 @@ import type { Waiter } from './wait-queue.js';
 export interface Pending {
   readonly command: Command;
   readonly caller: Caller;
+  /** Whether it was decided on everything that had been committed anywhere before it came: then it may be answered without a commit. */
+  caughtUp?: boolean;
   resolve(answer: Answer): void;
   reject(error: LeaseError): void;
 }
@@ -21,3 +23,8 @@ export interface PendingWaiter extends Waiter {
 
 /** For commands of the server itself. */
 export const nobody: Caller = { gone: false, onGone: () => undefined };
+
+/** A command of the server itself, which has nobody to tell. */
+export function ofServer(command: Command): Pending {
+  return { command, caller: nobody, resolve: () => undefined, reject: () => undefined };
+}

@@ -16,6 +16,7 @@ export interface Waiter {
 /** Who waits for one lease: the highest priority first, in order of arrival within one. Nobody who is known to be gone is next. */
 export class WaitQueue<W extends Waiter> implements Queue {
   readonly #waiters: W[] = [];
+  readonly othersFirst = false;
 
   get size(): number {
     return this.#waiters.length;
@@ -47,6 +48,11 @@ export class WaitQueue<W extends Waiter> implements Queue {
     }
   }
 
+  /** The priority of who is next; `undefined`: nobody is. */
+  get priority(): number | undefined {
+    return this.#waiters.find(canBeGranted)?.priority;
+  }
+
   first(): Claim | undefined {
     return this.#waiters.find(canBeGranted)?.claim;
   }
@@ -59,6 +65,24 @@ export class WaitQueue<W extends Waiter> implements Queue {
   /** The waiter whose claim fits. */
   find(fits: (claim: Claim) => boolean): W | undefined {
     return this.#waiters.find((waiter) => fits(waiter.claim));
+  }
+}
+
+/** Those who wait here, while somebody on another server is to be granted before them. */
+export class WaitingBehindOthers implements Queue {
+  readonly #here: Queue;
+  readonly othersFirst = true;
+
+  constructor(here: Queue) {
+    this.#here = here;
+  }
+
+  first(): undefined {
+    return undefined;
+  }
+
+  named(holder: string): Claim | undefined {
+    return this.#here.named(holder);
   }
 }
 

@@ -33,7 +33,7 @@ export class Waiting {
       return;
     }
     const { claim, priority, waitMs } = pending.command;
-    const first = entry.queue.find((other) => other.holder === claim.holder);
+    const first = entry.waiters.find((other) => other.holder === claim.holder);
     if (first !== undefined) {
       const message = `Acquire ${entry.key}: a newer request of holder ${JSON.stringify(claim.holder)} took over its place in the queue`;
       this.#leave(entry, first);
@@ -70,7 +70,7 @@ export class Waiting {
 
   /** A change in flight grants this claim. */
   granting(entry: Entry, claim: Claim): PendingWaiter | undefined {
-    const waiter = entry.queue.find((other) => other === claim);
+    const waiter = entry.waiters.find((other) => other === claim);
     if (waiter !== undefined) {
       waiter.granting = true;
     }
@@ -109,7 +109,7 @@ export class Waiting {
   }
 
   #limitReached(entry: Entry): LeaseError | undefined {
-    if (entry.queue.size >= this.#limits.waitersPerLeaseMax) {
+    if (entry.waiters.size >= this.#limits.waitersPerLeaseMax) {
       return limitExceeded(`waiters for lease ${entry.key}`, this.#limits.waitersPerLeaseMax);
     }
     return this.#all.size >= this.#limits.waitersMax ? limitExceeded('waiters', this.#limits.waitersMax) : undefined;

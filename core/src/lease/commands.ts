@@ -18,7 +18,9 @@ export type Command =
   | WriteCommand
   | ElapseCommand
   | CheckpointCommand
-  | AbandonCommand;
+  | AbandonCommand
+  | AttendCommand
+  | EnlistCommand;
 
 interface OnLease {
   readonly namespace: string;
@@ -141,6 +143,20 @@ export interface AbandonCommand extends OnLease {
   readonly resourceVersion: bigint;
 }
 
+/** The holder has a stream of heartbeats to this server, which from now on answers them from its memory. */
+export interface AttendCommand extends OnLease {
+  readonly kind: 'attend';
+  readonly holder: string;
+  readonly fencingToken: bigint;
+  /** Monotonic instant at which the request's bytes had been read. */
+  readonly readAtMs: number;
+}
+
+/** Who waits on this server has come or gone: the other servers are to know whether anybody does. */
+export interface EnlistCommand extends OnLease {
+  readonly kind: 'enlist';
+}
+
 /** What the caller of a command gets; a refusal is a `LeaseError` instead. */
 export type Answer =
   | { readonly kind: 'granted'; readonly record: LeaseRecord }
@@ -177,6 +193,8 @@ export interface AnswerKinds {
   elapse: 'done';
   checkpoint: 'done';
   abandon: 'done';
+  attend: 'done';
+  enlist: 'done';
 }
 
 /** The answer to a command of kind `K`. */

@@ -2,11 +2,11 @@ import type { Command } from './commands.js';
 import type { Decision } from './decision.js';
 import type { Moment, Standing } from './situation.js';
 import { decideAcquire } from './verbs/acquire.js';
-import { decideAbandon, decideCheckpoint, decideElapse } from './verbs/internal.js';
+import { decideAbandon, decideCheckpoint, decideElapse, decideEnlist } from './verbs/internal.js';
 import { decideCreate, decideDelete, decideUpdate } from './verbs/manage.js';
 import { decideRelease, decideRevoke } from './verbs/end.js';
 import { decideWrite } from './verbs/write.js';
-import { decideRenew, decideValidate } from './verbs/renew.js';
+import { decideAttend, decideRenew, decideValidate } from './verbs/renew.js';
 
 /** Decides a command: a pure function of the lease's standing, the command and the moment. */
 export function decide(standing: Standing, command: Command, moment: Moment): Decision {
@@ -35,5 +35,9 @@ export function decide(standing: Standing, command: Command, moment: Moment): De
       return decideCheckpoint(standing, command);
     case 'abandon':
       return decideAbandon(standing, command, moment);
+    case 'attend':
+      return decideAttend(standing, command, moment);
+    case 'enlist':
+      return decideEnlist(standing, moment);
   }
 }

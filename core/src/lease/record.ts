@@ -47,6 +47,20 @@ export interface LeaseRecord {
   readonly origin: LeaseOrigin;
   /** What the Kubernetes API has written of it; `undefined`: nothing. */
   readonly kubernetes: KubernetesPart | undefined;
+  /**
+   * The session of the server that keeps the living tenure by heartbeats, which it answers from its memory; empty: renewals are recorded.
+   * Only where several servers share the leases.
+   */
+  readonly attendant: string;
+  /** The servers where somebody waits, in order of arrival. Only where several servers share the leases. */
+  readonly waiting: readonly WaitingServer[];
+}
+
+/** A server where somebody waits for a lease. */
+export interface WaitingServer {
+  readonly session: string;
+  /** The highest of those who wait there. */
+  readonly priority: number;
 }
 
 /** Through which API a tenure was granted. */
@@ -68,6 +82,9 @@ export type StringMap = Readonly<Record<string, string>>;
 
 /** The one empty map, shared by all records without labels or annotations. */
 export const emptyMap: StringMap = Object.freeze({});
+
+/** The one empty list of servers, shared by all records that nobody waits for elsewhere. */
+export const nobodyElsewhere: readonly WaitingServer[] = Object.freeze([]);
 
 /** What identifies a lease in maps and stores: neither part can contain a slash. */
 export type LeaseKey = string;

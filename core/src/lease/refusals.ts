@@ -1,6 +1,6 @@
 import { LeaseError } from './errors.js';
 import { isHeld, isVisible, type LeaseRecord } from './record.js';
-import type { Moment, Standing } from './situation.js';
+import { inTheWayMs, type Moment, type Standing } from './situation.js';
 import type { LeaseName } from './tenure.js';
 
 /** There is no such lease. */
@@ -61,12 +61,6 @@ export function detailOf(standing: Standing, record: LeaseRecord, moment: Moment
     resourceVersion: record.resourceVersion,
     remainingMs: inTheWayMs(standing, moment.nowMs),
   };
-}
-
-/** How long the lease cannot be granted if nothing more happens: until the deadline, or the end of a lock delay or reservation. */
-export function inTheWayMs(standing: Standing, nowMs: number): number {
-  const until = isHeld(standing.record) ? standing.deadlineMs : standing.freeAtMs;
-  return Math.max(0, until - nowMs);
 }
 
 /** The record that callers can see. */

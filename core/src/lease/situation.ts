@@ -1,12 +1,14 @@
 import type { Claim } from './commands.js';
 import type { Limits } from './limits.js';
-import type { LeaseRecord } from './record.js';
+import { isHeld, type LeaseRecord } from './record.js';
 
 /** Everything that a decision about one lease may rest on: the committed record, and what is live about it. */
 export interface Standing {
   readonly record: LeaseRecord | undefined;
-  /** Until when a held lease stays held, by the monotonic clock. Means nothing unless held. */
+  /** Until when a held lease stays held, by the monotonic clock. Means nothing unless held, and kept by this server. */
   readonly deadlineMs: number;
+  /** Whether another server that lives keeps it by heartbeats: then it alone knows the deadline. */
+  readonly keptElsewhere: boolean;
   /** Until when renewals of a held lease count: `Infinity`, or the end of a revoke's grace. */
   readonly renewableUntilMs: number;
   /** Before then nobody is granted: the end of a lock delay or of a reservation. */
@@ -16,12 +18,16 @@ export interface Standing {
   /** Whether the holder has been heard since its grant. */
   readonly confirmed: boolean;
   readonly queue: Queue;
+  /** The highest priority of those who wait on this server; `undefined`: nobody does. */
+  readonly priorityHere: number | undefined;
 }
 
-/** Who waits for the lease. */
+/** Who waits for the lease on this server. */
 export interface Queue {
-  /** Who is next; nobody who is known to be gone. */
+  /** Who is next; nobody who is known to be gone, and nobody as long as those who wait elsewhere come first. */
   first(): Claim | undefined;
+  /** Whether somebody who waits on another server comes first. */
+  readonly othersFirst: boolean;
   /** The waiter of this name. */
   named(holder: string): Claim | undefined;
 }
@@ -32,7 +38,16 @@ export interface Moment {
   readonly nowMs: number;
   readonly wallMs: number;
   readonly limits: Limits;
+  readonly sessions: Sessions;
   newUid(): string;
+}
+
+/** The servers that share the leases, each by its session. */
+export interface Sessions {
+  /** That of this server; empty: it shares them with nobody. */
+  readonly own: string;
+  /** Whether a server goes on. */
+  isLive(session: string): boolean;
 }
 
 /**
@@ -62,7 +77,7 @@ export function situationOf(standing: Standing, nowMs: number): Situation {
     if (record.revoking !== undefined) {
       return nowMs < standing.renewableUntilMs ? 'grace' : 'revoking';
     }
-    return nowMs < standing.deadlineMs ? 'held' : 'overdue';
+    return isOverdue(standing, nowMs) ? 'overdue' : 'held';
   }
   if (nowMs < standing.freeAtMs) {
     return 'delayed';
@@ -70,7 +85,14 @@ export function situationOf(standing: Standing, nowMs: number): Situation {
   return record.state === 'AVAILABLE' ? 'available' : 'expired';
 }
 
-/** Whether the deadline of a held lease has passed. */
+/** Whether the deadline of a held lease is known to have passed. */
 export function isOverdue(standing: Standing, nowMs: number): boolean {
-  return nowMs >= standing.deadlineMs;
+  return !standing.keptElsewhere && nowMs >= standing.deadlineMs;
+}
+
+/** How long the lease cannot be granted if nothing more happens: until the deadline, or the end of a lock delay or reservation. */
+export function inTheWayMs(standing: Standing, nowMs: number): number {
+  const { record } = standing;
+  if (!isHeld(record)) return Math.max(0, standing.freeAtMs - nowMs);
+  return standing.keptElsewhere ? record.durationMs : Math.max(0, standing.deadlineMs - nowMs);
 }

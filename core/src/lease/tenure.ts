@@ -1,7 +1,7 @@
 import type { Change, EventReason, LeaseEvent } from './change.js';
 import type { Claim } from './commands.js';
 import { withoutSpec } from './kubernetes.js';
-import { emptyMap, isVisible, leaseKey, type LeaseRecord, type StringMap } from './record.js';
+import { emptyMap, isVisible, leaseKey, nobodyElsewhere, type LeaseRecord, type StringMap } from './record.js';
 import type { Moment, Queue } from './situation.js';
 
 /** A change, and the waiter whom it grants the lease, if it does. */
@@ -68,6 +68,7 @@ export function beginTenure(record: LeaseRecord, claim: Claim, moment: Moment): 
     revoking: undefined,
     origin: 'grpc',
     kubernetes: withoutSpec(record.kubernetes),
+    attendant: '',
   };
 }
 
@@ -120,6 +121,8 @@ export function newRecord(lease: LeaseName, moment: Moment): LeaseRecord {
     reservedMs: undefined,
     origin: 'grpc',
     kubernetes: undefined,
+    attendant: '',
+    waiting: nobodyElsewhere,
   };
 }
 
@@ -139,5 +142,6 @@ function endTenure(record: LeaseRecord, ending: Ending, moment: Moment): LeaseRe
     revoking: undefined,
     // An expired lease keeps its holder, and what was written with it.
     kubernetes: expired ? record.kubernetes : withoutSpec(record.kubernetes),
+    attendant: '',
   };
 }

@@ -61,6 +61,8 @@ export function validateCommand(command: Command, limits: Limits): void {
     case 'elapse':
     case 'checkpoint':
     case 'abandon':
+    case 'attend':
+    case 'enlist':
       return;
   }
 }

@@ -5,7 +5,7 @@ import type { LeaseKey, LeaseRecord } from '../lease/record.js';
  * Where records and their history live. A store speaks leases, not SQL; all stores pass one contract suite.
  *
  * One coordinator uses a store, from `load` to `close`. It has at most one `commit` under way, and a commit holds at most one change
- * for each lease. A store whose commit threw `OutcomeUnknownError` is done for: it takes nothing more but `close`.
+ * for each lease, and at most `changesMax` of them. Several servers may work on the same data, if it is `shared`. A store whose commit threw `OutcomeUnknownError` is done for: it takes nothing more but `close`.
  */
 export interface Store {
   /** Hands over every record, reserved names included, in pieces. Called once, before anything else. */
@@ -13,6 +13,8 @@ export interface Store {
 
   /**
    * Commits all changes or none, durably before it resolves, and gives each its own revision, in their order, without gaps.
+   * Where the data is shared it may be the first of them only, down to none: another server was faster, and the others have to be decided
+   * again on what that has done, which `follow` hands over.
    *
    * @throws {StoreConflictError} a change rests on a version that is not the current one; nothing was changed.
    * @throws {StoreFullError} there is no room; nothing was changed.
@@ -38,8 +40,51 @@ export interface Store {
    */
   readonly validUntilMs?: number;
 
+  /** How many changes a commit may hold. Absent: any number. */
+  readonly changesMax?: number;
+
+  /** What this server shares the data with others by. Absent: nobody else works on it. */
+  readonly shared?: SharedStore;
+
   /** Frees everything. Idempotent. */
   close(): Promise<void>;
+}
+
+/**
+ * Data that several servers work on. Each of them has a session, which it renews as long as it lives, and which ends when it leaves or is
+ * not heard of.
+ */
+export interface SharedStore {
+  /** The session of this server: random, and never used again. */
+  readonly session: string;
+
+  /** For how long a session lives that is not renewed, in milliseconds. */
+  readonly ttlMs: number;
+
+  /** The sessions that live, that of this server included, as far as they have been handed over. */
+  readonly sessions: ReadonlySet<string>;
+
+  /**
+   * Hands over what others do, in the order of revisions, from `load` on. Resolves once what had been done before the call has been.
+   * Called once.
+   */
+  follow(follower: Follower): Promise<void>;
+
+  /**
+   * Resolves to the last revision of all that was committed anywhere before the call, once it has been handed over.
+   *
+   * @throws nobody knows.
+   */
+  catchUp(): Promise<bigint>;
+}
+
+/** Hears what other servers on the same data do. */
+export interface Follower {
+  /** Changes of another server; a commit of this server's that was under way then resolves to fewer than it was given. */
+  changed(changes: readonly CommittedChange[]): void;
+
+  /** A session has ended: what its server attended is attended by nobody. */
+  sessionEnded(session: string): void;
 }
 
 export interface StoreState {

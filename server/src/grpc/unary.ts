@@ -99,12 +99,22 @@ async function validate(request: rpc.ValidateRequest, coordinator: LeaseCoordina
   return { valid, lease: live(record, coordinator) };
 }
 
-function get(request: rpc.GetRequest, coordinator: LeaseCoordinator): rpc.GetResponse {
+async function get(request: rpc.GetRequest, coordinator: LeaseCoordinator): Promise<rpc.GetResponse> {
+  if (!request.cached) {
+    await coordinator.catchUp();
+  }
   const { record, remainingMs } = coordinator.get(request.namespace, request.name);
   return { lease: toLease(record, remainingMs), revision: coordinator.revision };
 }
 
-function list(request: rpc.ListRequest, coordinator: LeaseCoordinator, { limits }: HandlerContext): rpc.ListResponse {
+async function list(
+  request: rpc.ListRequest,
+  coordinator: LeaseCoordinator,
+  { limits }: HandlerContext,
+): Promise<rpc.ListResponse> {
+  if (!request.cached) {
+    await coordinator.catchUp();
+  }
   const { namespace, labelSelector, pageSize, pageToken } = request;
   const selector = parseSelector(labelSelector, limits);
   const page = readPage(coordinator, { namespace, selector, pageSize, pageToken });

@@ -19,36 +19,43 @@ export class LeaseService implements LeaseApi {
     this.#context = { ...context, longLists: new Slots(longListsMax) };
   }
 
-  get(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return getLease(this.#context, request, nameOf(target));
+  async get(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return getLease(await this.#caughtUp(request), request, nameOf(target));
   }
 
-  list(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return listLeases(this.#context, request, target);
+  async list(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return listLeases(await this.#caughtUp(request), request, target);
   }
 
-  create(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return postLease(this.#context, request, nameOf(target).namespace);
+  async create(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return postLease(await this.#caughtUp(request), request, nameOf(target).namespace);
   }
 
-  update(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return putLease(this.#context, request, nameOf(target));
+  async update(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return putLease(await this.#caughtUp(request), request, nameOf(target));
   }
 
-  patch(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return patchLease(this.#context, request, nameOf(target));
+  async patch(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return patchLease(await this.#caughtUp(request), request, nameOf(target));
   }
 
-  delete(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return deleteLease(this.#context, request, nameOf(target));
+  async delete(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return deleteLease(await this.#caughtUp(request), request, nameOf(target));
   }
 
-  deleteCollection(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
-    return deleteLeases(this.#context, request, target);
+  async deleteCollection(request: ApiRequest, target: LeaseTarget): Promise<ApiAnswer> {
+    return deleteLeases(await this.#caughtUp(request), request, target);
   }
 
-  watch(request: ApiRequest, target: LeaseTarget, stream: StreamAnswer): Promise<void> {
-    return watchLeases(this.#context, request, target, stream);
+  async watch(request: ApiRequest, target: LeaseTarget, stream: StreamAnswer): Promise<void> {
+    return watchLeases(await this.#caughtUp(request), request, target, stream);
+  }
+
+  /** Whoever reads and names a version is content with what this server has come to. */
+  async #caughtUp({ method, query }: ApiRequest): Promise<LeaseContext> {
+    const isContent = method === 'GET' && (query.get('resourceVersion') ?? '') !== '';
+    if (!isContent) await this.#context.engine.current().catchUp();
+    return this.#context;
   }
 }
 

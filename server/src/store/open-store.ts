@@ -7,9 +7,8 @@ import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
 import { openEtcdStore } from './etcd/index.js';
 import { openSqliteStore } from './sqlite/index.js';
 
-/** Where is said what a store waits for, and what is wrong with it. */
+/** Where is said what is wrong with a store. */
 export interface StoreLog {
-  info(fields: object, message: string): void;
   warn(message: string): void;
 }
 
@@ -17,15 +16,12 @@ export interface StoreLog {
 export interface OpenStoreParts {
   readonly clock: Clock;
   readonly log: StoreLog;
-  /** Ends the waiting for a store that another server has open. */
-  readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Opens the store that the options name. The directory of a SQLite file is made if it is not there. A store in etcd that another server has
- * open is waited for.
+ * Opens the store that the options name. The directory of a SQLite file is made if it is not there.
  */
-export async function openStore(options: ServerOptions, { clock, log, signal }: OpenStoreParts): Promise<Store> {
+export async function openStore(options: ServerOptions, { clock, log }: OpenStoreParts): Promise<Store> {
   const { store, historyMax } = options;
   const wallMs = (): number => clock.wallMs();
   switch (store.kind) {
@@ -36,10 +32,9 @@ export async function openStore(options: ServerOptions, { clock, log, signal }: 
       return openSqliteStore({ file: store.path, wallMs, historyMax });
     case 'etcd':
       return openEtcdStore({
-        ...{ endpoints: store.endpoints, prefix: options.etcdPrefix, clock, historyMax, signal },
+        ...{ endpoints: store.endpoints, prefix: options.etcdPrefix, clock, historyMax },
         credentials: await credentialsOf(options),
         tls: await tlsOf(options),
-        onWait: () => log.info({ endpoints: store.endpoints }, 'Standing by: another server has the store open'),
         onWarning: (warning) => log.warn(warning),
       });
   }

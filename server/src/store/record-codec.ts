@@ -1,6 +1,7 @@
 import {
   emptyMap,
   leaseKey,
+  nobodyElsewhere,
   type Change,
   type CommittedChange,
   type EventReason,
@@ -13,6 +14,7 @@ import {
   type NoteEntry,
   type Revoking,
   type StringMap,
+  type WaitingServer,
 } from '@leasehold/core';
 
 /**
@@ -116,6 +118,8 @@ interface StoredRecord {
   readonly reservedMs?: number | undefined;
   readonly origin?: LeaseOrigin | undefined;
   readonly kubernetes?: KubernetesPart | undefined;
+  readonly attendant?: string | undefined;
+  readonly waiting?: readonly WaitingServer[] | undefined;
 }
 
 interface StoredEvent {
@@ -152,6 +156,8 @@ function storedRecord(record: LeaseRecord): StoredRecord {
     reservedMs: record.reservedMs,
     origin: unlessUsual(record.origin, 'grpc'),
     kubernetes: record.kubernetes,
+    attendant: unlessUsual(record.attendant, ''),
+    waiting: record.waiting.length === 0 ? undefined : record.waiting,
   };
 }
 
@@ -184,6 +190,8 @@ function readRecord(identity: Identity, stored: StoredRecord): LeaseRecord {
     reservedMs: stored.reservedMs,
     origin: orUsual(stored.origin, 'grpc'),
     kubernetes: stored.kubernetes,
+    attendant: orUsual(stored.attendant, ''),
+    waiting: orUsual(stored.waiting, nobodyElsewhere),
   };
 }
 

@@ -3,8 +3,8 @@ import type { AcquireCommand, BusyLease } from '../commands.js';
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
 import { withRenewal } from '../kubernetes.js';
 import { isHeld, leaseKey, sameMap, type LeaseRecord } from '../record.js';
-import { inTheWayMs, notTheHolder } from '../refusals.js';
-import { isOverdue, situationOf, type Moment, type Standing } from '../situation.js';
+import { notTheHolder } from '../refusals.js';
+import { inTheWayMs, isOverdue, situationOf, type Moment, type Standing } from '../situation.js';
 import { grantChange } from '../tenure.js';
 
 /** Grants a free lease, renews the caller's own, and puts everybody else off. */
@@ -20,7 +20,9 @@ export function decideAcquire(standing: Standing, command: AcquireCommand, momen
     case 'delayed':
       return isLate(standing.record, command) ? refuseLate(standing, command, moment) : putOff(standing, command, moment);
     case 'reserved':
-      return moment.nowMs < standing.freeAtMs ? putOff(standing, command, moment) : { kind: 'await' };
+      return moment.nowMs < standing.freeAtMs || standing.queue.othersFirst
+        ? putOff(standing, command, moment)
+        : { kind: 'await' };
     case 'held':
     case 'overdue':
       if (record !== undefined && isSameTenure(record, command)) {
@@ -51,6 +53,9 @@ function grant(standing: Standing, command: AcquireCommand, moment: Moment): Dec
   if (standing.queue.first() !== undefined) {
     // Those who wait are granted first; the sweeper is about to do it.
     return { kind: 'await' };
+  }
+  if (standing.queue.othersFirst) {
+    return putOff(standing, command, moment);
   }
   const change = grantChange(command, standing.record, { claim: command.claim, reason: 'REQUESTED' }, moment);
   return changing(change, (committed) => ({ kind: 'granted', record: recordOf(committed) }), {

@@ -1,8 +1,8 @@
 import type { ReleaseCommand, RevokeCommand } from '../commands.js';
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
 import { leaseKey, type LeaseRecord } from '../record.js';
-import { inTheWayMs, notFound, notTheHolder, notWaiting, visible } from '../refusals.js';
-import { situationOf, type Moment, type Standing } from '../situation.js';
+import { notFound, notTheHolder, notWaiting, visible } from '../refusals.js';
+import { inTheWayMs, situationOf, type Moment, type Standing } from '../situation.js';
 import { endChange } from '../tenure.js';
 
 /** Ends the caller's tenure; the next in the queue is granted by the same change. */

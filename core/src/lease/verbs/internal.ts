@@ -4,6 +4,7 @@ import { withRenewal } from '../kubernetes.js';
 import { isHeld, leaseKey, type LeaseRecord } from '../record.js';
 import { isOverdue, situationOf, type Moment, type Standing } from '../situation.js';
 import { endChange, grantChange, type Succession } from '../tenure.js';
+import { withWaiting } from '../waiting-servers.js';
 
 /** Does what time has made due: an expiry, the end of a revoke, of a lock delay or of a reservation, a grant to who waits, garbage. */
 export function decideElapse(standing: Standing, command: ElapseCommand, moment: Moment): Decision {
@@ -17,7 +18,7 @@ export function decideElapse(standing: Standing, command: ElapseCommand, moment:
     case 'delayed':
       return nothing;
     case 'reserved':
-      return moment.nowMs < standing.freeAtMs ? nothing : (grantNext(standing, command, moment) ?? forget(record));
+      return moment.nowMs < standing.freeAtMs ? nothing : (grantNext(standing, command, moment) ?? forget(standing, record));
     case 'available':
       return grantNext(standing, command, moment) ?? nothing;
     case 'expired':
@@ -67,6 +68,25 @@ export function decideAbandon(standing: Standing, command: AbandonCommand, momen
   );
 }
 
+/** Lets the other servers know whether somebody waits on this one. */
+export function decideEnlist(standing: Standing, moment: Moment): Decision {
+  const { record } = standing;
+  const next = record && withWaiting(record, standing, moment);
+  if (record === undefined || next === record) {
+    return nothing;
+  }
+  return changing(
+    {
+      key: leaseKey(record.namespace, record.name),
+      expected: record.resourceVersion,
+      record: next,
+      grants: false,
+      events: [],
+    },
+    () => ({ kind: 'done' }),
+  );
+}
+
 function ending({ change, grantedTo }: Succession): ChangeDecision {
   return changing(change, () => ({ kind: 'done' }), { grantedTo, ends: true });
 }
@@ -81,7 +101,10 @@ function grantNext(standing: Standing, command: ElapseCommand, moment: Moment): 
 }
 
 /** The reservation of a deleted lease is over; nobody saw it, so nobody is told. */
-function forget(record: LeaseRecord): Decision {
+function forget({ queue }: Standing, record: LeaseRecord): Decision {
+  if (queue.othersFirst) {
+    return nothing;
+  }
   const change = {
     key: leaseKey(record.namespace, record.name),
     expected: record.resourceVersion,
@@ -93,7 +116,7 @@ function forget(record: LeaseRecord): Decision {
 }
 
 function collect(standing: Standing, record: LeaseRecord, moment: Moment): Decision {
-  if (moment.nowMs < standing.collectAtMs) {
+  if (moment.nowMs < standing.collectAtMs || standing.queue.othersFirst) {
     return nothing;
   }
   return changing(

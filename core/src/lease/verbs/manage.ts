@@ -3,8 +3,8 @@ import { changing, recordOf, refuse, type Decision } from '../decision.js';
 import { LeaseError } from '../errors.js';
 import type { KubernetesPart } from '../kubernetes-part.js';
 import { emptyMap, isHeld, leaseKey, sameMap, type LeaseRecord, type StringMap } from '../record.js';
-import { detailOf, inTheWayMs, notFound, notTheHolder, staleVersion, visible } from '../refusals.js';
-import { situationOf, type Moment, type Standing } from '../situation.js';
+import { detailOf, notFound, notTheHolder, staleVersion, visible } from '../refusals.js';
+import { inTheWayMs, situationOf, type Moment, type Standing } from '../situation.js';
 import { newRecord } from '../tenure.js';
 import { checkAnnotations, checkLabels } from '../validate.js';
 

@@ -1,5 +1,5 @@
-import type { RenewCommand, ValidateCommand } from '../commands.js';
-import { changing, recordOf, refuse, type Decision } from '../decision.js';
+import type { AttendCommand, RenewCommand, ValidateCommand } from '../commands.js';
+import { changing, nothing, recordOf, refuse, type Decision } from '../decision.js';
 import { withRenewal } from '../kubernetes.js';
 import { isHeld, leaseKey, type LeaseRecord } from '../record.js';
 import { notFound, notTheHolder, revoked, visible } from '../refusals.js';
@@ -30,6 +30,32 @@ export function decideRenew(standing: Standing, command: RenewCommand, moment: M
       events: [{ type: 'RENEWED', reason: 'REQUESTED', lease: next, previousLabels: record.labels }],
     },
     (committed) => ({ kind: 'renewed', record: recordOf(committed) }),
+    { renews: { from: 'read', atMs: command.readAtMs } },
+  );
+}
+
+/** Makes this server the one that keeps the living tenure by heartbeats. Whoever did so before stops as soon as it sees it. */
+export function decideAttend(standing: Standing, command: AttendCommand, moment: Moment): Decision {
+  const record = visible(standing);
+  if (record === undefined) {
+    return refuse(notFound(command));
+  }
+  const refusal = refusalToRenew(standing, record, command, moment);
+  if (refusal !== undefined) {
+    return refuse(refusal);
+  }
+  if (record.attendant === moment.sessions.own) {
+    return nothing;
+  }
+  return changing(
+    {
+      key: leaseKey(record.namespace, record.name),
+      expected: record.resourceVersion,
+      record: { ...record, attendant: moment.sessions.own },
+      grants: false,
+      events: [],
+    },
+    () => ({ kind: 'done' }),
     { renews: { from: 'read', atMs: command.readAtMs } },
   );
 }

@@ -4,8 +4,8 @@ import { LeaseError } from '../errors.js';
 import type { KubernetesPart } from '../kubernetes-part.js';
 import { durationOf, kubernetesSpec, sameSpec } from '../kubernetes.js';
 import { isHeld, leaseKey, sameMap, type LeaseRecord } from '../record.js';
-import { detailOf, inTheWayMs, notFound, revoked, staleVersion, visible } from '../refusals.js';
-import { situationOf, type Moment, type Standing } from '../situation.js';
+import { detailOf, notFound, revoked, staleVersion, visible } from '../refusals.js';
+import { inTheWayMs, situationOf, type Moment, type Standing } from '../situation.js';
 import { beginTenure, endChange, newRecord } from '../tenure.js';
 import { decideRemoval, remove } from './manage.js';
 
@@ -35,18 +35,16 @@ export function decideWrite(standing: Standing, command: WriteCommand, moment: M
   }
   if (sameSpec(kubernetesSpec(record), command.spec)) return decideMetadata(record, written, command);
   const refusal = refusalOfSpec(standing, record, command, moment);
-  return refusal === undefined ? decideSpec({ ...standing, record }, written, command, moment) : refuse(refusal);
+  return refusal === undefined ? decideSpec(standing as Visible, written, command, moment) : refuse(refusal);
 }
 
 type Written = LeaseRecord & { readonly kubernetes: KubernetesPart };
 
+/** Of a lease that callers can see. */
+type Visible = Standing & { readonly record: LeaseRecord };
+
 /** What another spec means for the tenure. */
-function decideSpec(
-  standing: Standing & { readonly record: LeaseRecord },
-  written: Written,
-  command: WriteCommand,
-  moment: Moment,
-): Decision {
+function decideSpec(standing: Visible, written: Written, command: WriteCommand, moment: Moment): Decision {
   const { record } = standing;
   const holder = command.spec.holderIdentity ?? '';
   if (isHeld(record)) {

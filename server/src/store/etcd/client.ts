@@ -1,6 +1,6 @@
-import grpc, { type Client, type ServiceError } from '@grpc/grpc-js';
+import grpc, { type Client, type ServiceDefinition, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '@leasehold/core';
-import { etcdService, type Methods } from './rpc.js';
+import { etcdService, type Methods, type WatchRequest, type WatchResponse } from './rpc.js';
 
 /** How etcd is reached. */
 export interface EtcdClientOptions {
@@ -41,11 +41,26 @@ export class EtcdError extends Error {
   }
 }
 
+/** What the store asks of etcd. */
+export interface Etcd {
+  /** Calls once. `timeoutMs`: for this call. @throws {EtcdError} */
+  call<M extends keyof Methods>(method: M, request: Methods[M][0], timeoutMs?: number): Promise<Methods[M][1]>;
+
+  /** Calls what does no harm twice, until it has come back or `untilMs` is over on the monotonic clock. @throws {EtcdError} */
+  insist<M extends keyof Methods>(method: M, request: Methods[M][0], untilMs: number): Promise<Methods[M][1]>;
+
+  /** Watches, at the next endpoint each time. `onEnd`: once, unless it is called off. Returns what calls it off. */
+  watch(request: WatchRequest, onResponse: (response: WatchResponse) => void, onEnd: (error: EtcdError) => void): () => void;
+
+  close(): void;
+}
+
 /** Calls etcd. Every call goes to one endpoint; who may repeat a call decides for himself. */
-export class EtcdClient {
+export class EtcdClient implements Etcd {
   readonly #options: EtcdClientOptions;
   readonly #clients: readonly Client[];
   #at = 0;
+  #watchAt = 0;
   #token: Promise<string> | undefined;
 
   constructor(options: EtcdClientOptions) {
@@ -53,16 +68,12 @@ export class EtcdClient {
     this.#clients = options.endpoints.map((endpoint) => connect(endpoint, options));
   }
 
-  /** Calls once. `timeoutMs`: for this call. @throws {EtcdError} */
   async call<M extends keyof Methods>(
     method: M,
     request: Methods[M][0],
     timeoutMs: number = this.#options.timeoutMs ?? 2000,
   ): Promise<Methods[M][1]> {
-    const metadata = new grpc.Metadata();
-    if (this.#options.credentials !== undefined) {
-      metadata.set('token', await this.#authenticate(this.#options.credentials));
-    }
+    const metadata = await this.#metadata();
     try {
       return await this.#send(method, request, { metadata, timeoutMs });
     } catch (error) {
@@ -80,7 +91,6 @@ export class EtcdClient {
     }
   }
 
-  /** Calls what does no harm twice, until it has come back or `untilMs` is over on the monotonic clock. @throws {EtcdError} */
   async insist<M extends keyof Methods>(method: M, request: Methods[M][0], untilMs: number): Promise<Methods[M][1]> {
     const { clock } = this.#options;
     for (;;) {
@@ -95,8 +105,59 @@ export class EtcdClient {
     }
   }
 
+  watch(request: WatchRequest, onResponse: (response: WatchResponse) => void, onEnd: (error: EtcdError) => void): () => void {
+    let isOver = false;
+    let cancel = (): void => undefined;
+    const end = (error: EtcdError): void => {
+      if (isOver) return;
+      isOver = true;
+      onEnd(error);
+    };
+    const open = (metadata: grpc.Metadata): void => {
+      if (isOver) return;
+      const { path, requestSerialize, responseDeserialize } = methodOf('Watch');
+      const client = this.#client(this.#watchAt++);
+      const call = client.makeBidiStreamRequest<WatchRequest, WatchResponse>(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadata,
+        {},
+      );
+      cancel = (): void => call.cancel();
+      call.on('data', (response: WatchResponse) => {
+        if (!isOver) onResponse(response);
+      });
+      call.on('error', (error: ServiceError) => {
+        if (/invalid auth token|auth revision/i.test(error.details)) this.#token = undefined;
+        end(new EtcdError('Watch', error));
+      });
+      call.on('end', () => end(ended()));
+      call.write(request);
+    };
+    this.#metadata().then(open, (error: unknown) => end(error instanceof EtcdError ? error : ended(error)));
+    return () => {
+      isOver = true;
+      cancel();
+    };
+  }
+
   close(): void {
     this.#clients.forEach((client) => client.close());
+  }
+
+  #client(turn: number): Client {
+    const client = this.#clients[turn % this.#clients.length];
+    if (client === undefined) throw new Error('etcd: there is nobody to ask');
+    return client;
+  }
+
+  async #metadata(): Promise<grpc.Metadata> {
+    const metadata = new grpc.Metadata();
+    if (this.#options.credentials !== undefined) {
+      metadata.set('token', await this.#authenticate(this.#options.credentials));
+    }
+    return metadata;
   }
 
   #authenticate(credentials: Methods['Authenticate'][0]): Promise<string> {
@@ -118,10 +179,8 @@ export class EtcdClient {
     request: Methods[M][0],
     { metadata, timeoutMs }: { readonly metadata: grpc.Metadata; readonly timeoutMs: number },
   ): Promise<Methods[M][1]> {
-    const definition = etcdService[method];
-    const client = this.#clients[this.#at % this.#clients.length];
-    if (definition === undefined || client === undefined) throw new Error(`etcd ${method}: there is nobody to ask`);
-    const { path, requestSerialize, responseDeserialize } = definition;
+    const { path, requestSerialize, responseDeserialize } = methodOf(method);
+    const client = this.#client(this.#at);
     return new Promise((resolve, reject) => {
       const answered = (error: ServiceError | null, answer?: Methods[M][1]): void => {
         if (error === null && answer !== undefined) {
@@ -136,6 +195,21 @@ export class EtcdClient {
       call.on('status', cancel);
     });
   }
+}
+
+function methodOf(method: keyof Methods | 'Watch'): ServiceDefinition[string] {
+  const definition = etcdService[method];
+  if (definition === undefined) throw new Error(`etcd has no method ${method}`);
+  return definition;
+}
+
+/** Of a stream that etcd has ended in order. */
+function ended(cause?: unknown): EtcdError {
+  const details = cause instanceof Error ? cause.message : 'it was ended';
+  return new EtcdError(
+    'Watch',
+    Object.assign(new Error(details), { code: grpc.status.UNAVAILABLE, details, metadata: new grpc.Metadata() }),
+  );
 }
 
 /** Between two attempts. */

@@ -1,7 +1,8 @@
-import type { Clock, Store } from '@leasehold/core';
-import { EtcdClient, type EtcdClientOptions } from './client.js';
+import { randomUUID } from 'node:crypto';
+import { firstRevision, type Clock, type Store } from '@leasehold/core';
+import { put } from './changes.js';
+import { EtcdClient, type Etcd, type EtcdClientOptions } from './client.js';
 import { Keys } from './keys.js';
-import { Ownership } from './ownership.js';
 import { EtcdStore } from './store.js';
 
 export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
@@ -10,16 +11,12 @@ export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
   readonly prefix?: string;
   /** How many changes of history are kept at least. Default 1,000,000. */
   readonly historyMax?: number;
-  /** How long a server that is not heard of keeps others out, in milliseconds. Default 3,000. */
+  /** After how long the others take a server for gone that is not heard of, in milliseconds. Default 3,000. */
   readonly ttlMs?: number;
   /** How long etcd may take to answer at all, in milliseconds. Default 10,000. */
   readonly answerMs?: number;
-  /** Told once if another server has the store open: this one waits to take its place. */
-  readonly onWait?: () => void;
   /** Told what is known to be wrong with the version of an etcd. */
   readonly onWarning?: (warning: string) => void;
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Why a store cannot be opened. */
@@ -28,14 +25,13 @@ class EtcdOpenError extends Error {
 }
 
 /**
- * Opens the store in etcd, for this server alone: waits as long as another one has it open. A server that goes in order lets the next
- * one in at once; one that is not heard of any more, after `ttlMs`.
+ * Opens the store in etcd, which any number of servers can have open at the same time.
  *
  * @throws {EtcdOpenError} what stands under the prefix is somebody else's, or of a newer Leasehold; nothing was changed.
  * @throws {EtcdError} etcd does not answer, or refuses.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { clock, prefix = '/leasehold/', historyMax = 1_000_000, ttlMs = 3000, onWait, onWarning, signal } = options;
+  const { clock, prefix = '/leasehold/', historyMax = 1_000_000, ttlMs = 3000, onWarning } = options;
   const client = new EtcdClient({ ...options, timeoutMs: ttlMs / 2 });
   const keys = new Keys(prefix);
   try {
@@ -43,12 +39,8 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
     const { version } = await client.insist('Status', {}, untilMs);
     const warning = warningOf(version);
     if (warning !== undefined) onWarning?.(warning);
-    await checkSchema(client, keys, untilMs);
-    const ownership = await Ownership.acquire({
-      ...{ client, key: keys.owner, clock, ttlMs, signal },
-      ...(onWait === undefined ? {} : { onWait }),
-    });
-    const store = new EtcdStore({ client, keys, ownership, clock, historyMax, patienceMs: 2 * ttlMs });
+    await makeSchema({ client, keys, untilMs, wallMs: clock.wallMs() });
+    const store = new EtcdStore({ client, keys, clock, session: randomUUID(), ttlMs, historyMax });
     try {
       await store.open();
       return store;
@@ -62,23 +54,41 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   }
 }
 
-async function checkSchema(client: EtcdClient, keys: Keys, untilMs: number): Promise<void> {
+interface Making {
+  readonly client: Etcd;
+  readonly keys: Keys;
+  readonly untilMs: number;
+  readonly wallMs: number;
+}
+
+/** Makes what every store has, unless it is there. @throws {EtcdOpenError} */
+async function makeSchema(making: Making): Promise<void> {
+  const { client, keys, untilMs, wallMs } = making;
   const { kvs } = await client.insist('Range', { key: keys.schema }, untilMs);
   const [found] = kvs;
   if (found === undefined) {
-    const { kvs: foreign } = await client.insist('Range', { ...keys.all, limit: 2, keys_only: true }, untilMs);
-    const other = foreign.find(({ key }) => !key.equals(keys.owner));
-    if (other === undefined) return;
-    throw new EtcdOpenError(
-      `Open etcd: the keys under ${keys.all.key.toString()} are not Leasehold's, such as ${other.key.toString()}`,
-    );
+    const { kvs: foreign } = await client.insist('Range', { ...keys.all, limit: 1, keys_only: true }, untilMs);
+    const [other] = foreign;
+    if (other !== undefined) {
+      const where = keys.all.key.toString();
+      throw new EtcdOpenError(`Open etcd: the keys under ${where} are not Leasehold's, such as ${other.key.toString()}`);
+    }
+    const revision = String(firstRevision(0n, wallMs));
+    const success = [put(keys.schema, `{"schema":${schema}}`), put(keys.revision, revision), put(keys.floor, revision)];
+    const absent = { key: keys.schema, result: 'EQUAL', target: 'CREATE', create_revision: '0' } as const;
+    // Another server may be faster, of whichever version.
+    await client.insist('Txn', { compare: [absent], success }, untilMs);
+    return makeSchema(making);
   }
-  const schema = schemaOf(found.value.toString());
-  if (schema === 1) return;
+  if (schemaOf(found.value.toString()) === schema) return;
+  const text = found.value.toString().slice(0, 100);
   throw new EtcdOpenError(
-    `Open etcd: ${keys.schema.toString()} must be {"schema":1}, or this Leasehold is too old: ${found.value.toString().slice(0, 100)}`,
+    `Open etcd: ${keys.schema.toString()} must be {"schema":${schema}}, or this Leasehold is too old: ${text}`,
   );
 }
+
+/** How keys and values are made. */
+const schema = 2;
 
 function schemaOf(text: string): unknown {
   try {

@@ -16,9 +16,22 @@ export class Keys {
     return this.#key('schema');
   }
 
-  /** Who has it open. */
-  get owner(): Buffer {
-    return this.#key('owner');
+  /** What every server watches: changes, sessions, and how far back the changes go. */
+  get log(): KeyRange {
+    return this.#below('log/');
+  }
+
+  get sessions(): KeyRange {
+    return this.#below('log/sessions/');
+  }
+
+  session(id: string): Buffer {
+    return this.#key(`log/sessions/${id}`);
+  }
+
+  /** `undefined`: it is another key. */
+  sessionOf(key: Buffer): string | undefined {
+    return this.#restOf(key, 'log/sessions/');
   }
 
   /** The last revision. */
@@ -28,7 +41,7 @@ export class Keys {
 
   /** The revision up to which the history is compacted. */
   get floor(): Buffer {
-    return this.#key('floor');
+    return this.#key('log/floor');
   }
 
   get note(): Buffer {
@@ -49,17 +62,24 @@ export class Keys {
   }
 
   get history(): KeyRange {
-    return this.#below('history/');
+    return this.#below('log/history/');
   }
 
   /** Changes that were committed together: their number, and the revision of the last one. They sort by it. */
   changes({ last, count }: Piece): Buffer {
-    return this.#key(`history/${String(last).padStart(20, '0')}/${count}`);
+    return this.#key(`log/history/${String(last).padStart(20, '0')}/${count}`);
   }
 
-  pieceOf(key: Buffer): Piece {
-    const [last = '', count = ''] = key.toString().slice(`${this.#prefix}history/`.length).split('/');
-    return { last: BigInt(last), count: Number(count) };
+  /** `undefined`: it is another key. */
+  pieceOf(key: Buffer): Piece | undefined {
+    const [last, count] = this.#restOf(key, 'log/history/')?.split('/') ?? [];
+    return last === undefined ? undefined : { last: BigInt(last), count: Number(count) };
+  }
+
+  #restOf(key: Buffer, name: string): string | undefined {
+    const text = key.toString();
+    const start = this.#prefix + name;
+    return text.startsWith(start) ? text.slice(start.length) : undefined;
   }
 
   #key(name: string): Buffer {

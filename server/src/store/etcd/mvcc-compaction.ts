@@ -1,19 +1,19 @@
 import type { Clock } from '@leasehold/core';
-import { EtcdError, type EtcdClient } from './client.js';
+import { EtcdError, type Etcd } from './client.js';
 
 /**
  * Has etcd forget older versions of its keys, which it otherwise keeps for ever: the renewals of the ownership alone make one a second.
  * Nothing here reads them; what others do in the same etcd can for five minutes (as kube-apiserver's --etcd-compaction-interval has it).
  */
 export class MvccCompaction {
-  readonly #client: EtcdClient;
+  readonly #client: Etcd;
   readonly #clock: Clock;
   readonly #key: Buffer;
   #cancel: () => void = () => undefined;
   #isOver = false;
 
   /** @param key any key; reading it tells the revision of etcd. */
-  constructor(client: EtcdClient, clock: Clock, key: Buffer) {
+  constructor(client: Etcd, clock: Clock, key: Buffer) {
     this.#client = client;
     this.#clock = clock;
     this.#key = key;

@@ -13,6 +13,13 @@ export interface KeyValue {
   readonly mod_revision: string;
 }
 
+/** What has become of a key. */
+export interface Event {
+  readonly type: 'PUT' | 'DELETE';
+  /** Of a key that was deleted, only the key and the revision. */
+  readonly kv: KeyValue;
+}
+
 export interface RangeRequest {
   readonly key: Buffer;
   /** All keys from `key` up to before this one; absent: `key` alone. */
@@ -20,6 +27,8 @@ export interface RangeRequest {
   /** 0: no limit. */
   readonly limit?: number;
   readonly keys_only?: boolean;
+  /** As it was at this revision of etcd; absent: as it is now. */
+  readonly revision?: string;
 }
 
 export interface RangeResponse {
@@ -32,7 +41,7 @@ export interface RangeResponse {
 /** A condition of a transaction: the value of a key, or that it does not exist. */
 export interface Compare {
   readonly key: Buffer;
-  readonly result: 'EQUAL';
+  readonly result: 'EQUAL' | 'GREATER';
   readonly target: 'VALUE' | 'CREATE' | 'MOD';
   readonly value?: Buffer;
   readonly create_revision?: string;
@@ -42,6 +51,21 @@ export interface Compare {
 export interface Operation {
   readonly request_put?: { readonly key: Buffer; readonly value: Buffer };
   readonly request_delete_range?: { readonly key: Buffer; readonly range_end?: Buffer };
+}
+
+/** What a watch begins with: all that happens to these keys from a revision of etcd on. */
+export interface WatchRequest {
+  readonly create_request: { readonly key: Buffer; readonly range_end: Buffer; readonly start_revision: string };
+}
+
+export interface WatchResponse {
+  readonly header: { readonly revision: string };
+  /** Whether etcd has ended it; `compact_revision` then tells if what it begins with is there no more. */
+  readonly canceled: boolean;
+  readonly compact_revision: string;
+  readonly cancel_reason: string;
+  /** In the order of revisions; those of one transaction together. */
+  readonly events: readonly Event[];
 }
 
 /** All of `success` is done if all of `compare` holds. */
@@ -65,12 +89,19 @@ export interface Methods {
 }
 
 const method = (requestType: string, responseType: string): Method => ({ requestType, responseType, comment: '' });
+const streaming = (requestType: string, responseType: string): Method => ({
+  ...method(requestType, responseType),
+  requestStream: true,
+  responseStream: true,
+});
 const field = (type: string, id: number): Field => ({ type, id });
 const repeated = (type: string, id: number): Field => ({ rule: 'repeated', type, id });
 
 interface Method {
   readonly requestType: string;
   readonly responseType: string;
+  readonly requestStream?: true;
+  readonly responseStream?: true;
   readonly comment: string;
 }
 
@@ -92,6 +123,7 @@ const packageDefinition = fromJSON(
               Compact: method('CompactionRequest', 'CompactionResponse'),
             },
           },
+          Watch: { methods: { Watch: streaming('WatchRequest', 'WatchResponse') } },
           Maintenance: { methods: { Status: method('StatusRequest', 'StatusResponse') } },
           Auth: { methods: { Authenticate: method('AuthenticateRequest', 'AuthenticateResponse') } },
           ResponseHeader: { fields: { revision: field('int64', 3) } },
@@ -101,7 +133,28 @@ const packageDefinition = fromJSON(
               key: field('bytes', 1),
               range_end: field('bytes', 2),
               limit: field('int64', 3),
+              revision: field('int64', 4),
               keys_only: field('bool', 8),
+            },
+          },
+          Event: {
+            fields: { type: field('EventType', 1), kv: field('KeyValue', 2) },
+            nested: { EventType: { values: { PUT: 0, DELETE: 1 } } },
+          },
+          WatchCreateRequest: {
+            fields: { key: field('bytes', 1), range_end: field('bytes', 2), start_revision: field('int64', 3) },
+          },
+          WatchRequest: {
+            oneofs: { request_union: { oneof: ['create_request'] } },
+            fields: { create_request: field('WatchCreateRequest', 1) },
+          },
+          WatchResponse: {
+            fields: {
+              header: field('ResponseHeader', 1),
+              canceled: field('bool', 4),
+              compact_revision: field('int64', 5),
+              cancel_reason: field('string', 6),
+              events: repeated('Event', 11),
             },
           },
           RangeResponse: {
@@ -140,11 +193,11 @@ const packageDefinition = fromJSON(
       },
     },
   },
-  { longs: String, keepCase: true, defaults: true },
+  { longs: String, enums: String, keepCase: true, defaults: true },
 );
 
-/** All methods as one service, by their names. */
+/** All of them as one service, by their names. */
 export const etcdService: ServiceDefinition = Object.assign(
   {},
-  ...['KV', 'Maintenance', 'Auth'].map((service) => packageDefinition[`etcdserverpb.${service}`] as ServiceDefinition),
+  ...['KV', 'Watch', 'Maintenance', 'Auth'].map((service) => packageDefinition[`etcdserverpb.${service}`] as ServiceDefinition),
 ) as ServiceDefinition;

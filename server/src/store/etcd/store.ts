@@ -1,95 +1,134 @@
 import {
   firstRevision,
-  OutcomeUnknownError,
   stamp,
   StoreConflictError,
   StoreFullError,
   type Change,
   type Clock,
   type CommittedChange,
+  type Follower,
   type HistoryPage,
   type LeaseKey,
   type LeaseRecord,
   type NoteEntry,
+  type SharedStore,
   type Store,
   type StoreState,
 } from '@leasehold/core';
-import {
-  decodeChange,
-  decodeLeases,
-  decodeNote,
-  encodeChange,
-  encodeNote,
-  type ChangeRow,
-  type HistoryRow,
-} from '../record-codec.js';
-import { EtcdError, type EtcdClient } from './client.js';
+import { decodeLeases, decodeNote, encodeChange, encodeNote, type ChangeRow } from '../record-codec.js';
+import { Append } from './append.js';
+import { changesPerTransaction, piecesOf, put, readChanges, writeChanges, writeLease } from './changes.js';
+import { EtcdError, type Etcd } from './client.js';
+import { Feed } from './feed.js';
 import { HistoryIndex } from './history-index.js';
-import type { KeyRange, Keys } from './keys.js';
+import type { Keys } from './keys.js';
 import { MvccCompaction } from './mvcc-compaction.js';
-import type { Ownership } from './ownership.js';
-import type { KeyValue, Operation } from './rpc.js';
+import { Peers } from './peers.js';
+import type { Compare, Event, KeyValue, RangeRequest, TxnRequest } from './rpc.js';
+import { Session } from './session.js';
 
-/** What a store is made of, once it is the server's own. */
+/** What a store is made of. */
 export interface EtcdStoreParts {
-  readonly client: EtcdClient;
+  readonly client: Etcd;
   readonly keys: Keys;
-  readonly ownership: Ownership;
   readonly clock: Clock;
+  /** Random, and never used before. */
+  readonly session: string;
+  readonly ttlMs: number;
   /** How many changes of history are kept at least. */
   readonly historyMax: number;
-  /** How long etcd may not answer before a read fails, in milliseconds. */
-  readonly patienceMs: number;
 }
 
 /**
- * A store in etcd, for one server at a time. Every transaction compares that this server still is the owner; so does what decides the fate
- * of one whose answer was lost. A commit of more changes than a transaction takes is cut: should the server end in between, those of
- * the first pieces are there, in their order.
+ * A store in etcd that several servers share.
+ *
+ * All changes are one log. Who appends to it has to have seen all before: every transaction compares the last revision, and what it adds
+ * is decided on everything that came before. Each server follows the log by a watch, on which its own session comes back as well; so it
+ * knows how old what it knows can be.
  */
-export class EtcdStore implements Store {
+export class EtcdStore implements Store, SharedStore {
+  readonly changesMax: number = changesPerTransaction;
   readonly #parts: EtcdStoreParts;
   readonly #history = new HistoryIndex();
   /** The versions that changes have to rest on. */
   readonly #versions = new Map<LeaseKey, bigint>();
   readonly #compaction: MvccCompaction;
+  readonly #peers: Peers;
+  readonly #sessions: Set<string>;
+  #own!: Session;
+  #feed!: Feed;
+  /** The revision of etcd that is loaded; the feed begins after it. */
+  #loadedAt = '';
   #revision = 0n;
-  #nextRevision = 0n;
+  #firstRevision = 0n;
   #floor = 0n;
-  #isCommitting = false;
+  /** The same in etcd, which a compaction that has not come about leaves behind. */
+  #floorStored = 0n;
+  #append: { readonly by: string; readonly append: Append } | undefined;
+  #appends = 0;
+  /** What came before anybody followed. */
+  #early: Event[] | undefined = [];
+  #follower: Follower | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
-    this.#compaction = new MvccCompaction(parts.client, parts.clock, parts.keys.revision);
+    const { client, clock, keys, ttlMs } = parts;
+    this.#sessions = new Set([parts.session]);
+    this.#compaction = new MvccCompaction(client, clock, keys.revision);
+    this.#peers = new Peers({ client, clock, ttlMs, keyOf: (id) => keys.session(id) });
+  }
+
+  get shared(): SharedStore {
+    return this;
+  }
+
+  get session(): string {
+    return this.#parts.session;
+  }
+
+  get ttlMs(): number {
+    return this.#parts.ttlMs;
+  }
+
+  get sessions(): ReadonlySet<string> {
+    return this.#sessions;
   }
 
   get validUntilMs(): number {
-    return this.#parts.ownership.validUntilMs;
+    return this.#own.validUntilMs;
   }
 
-  /** Reads what it needs to know of itself, and makes what is not there yet. @throws {EtcdError} */
+  /** Begins a session, and reads what the store needs to know of itself. @throws {EtcdError} */
   async open(): Promise<void> {
-    const { keys, clock } = this.#parts;
-    const [revision, floor] = await Promise.all([this.#read(keys.revision), this.#read(keys.floor)]);
-    if (revision === undefined) {
-      this.#revision = firstRevision(0n, clock.wallMs());
-      this.#floor = this.#revision;
-      const made = String(this.#revision);
-      await this.#write([put(keys.schema, JSON.stringify({ schema: 1 })), put(keys.revision, made), put(keys.floor, made)]);
-    } else {
-      this.#revision = BigInt(revision);
-      this.#floor = BigInt(floor ?? revision);
-    }
-    this.#nextRevision = firstRevision(this.#revision, clock.wallMs());
-    for await (const kvs of this.#pages(keys.history, { keys_only: true, limit: 10_000 })) {
-      for (const { key } of kvs) this.#history.add(keys.pieceOf(key));
-    }
+    const { keys, clock, client, session: id, ttlMs } = this.#parts;
+    const untilMs = clock.monotonicMs() + 2 * ttlMs;
+    this.#own = await Session.begin(
+      {
+        ...{ client, clock, id, key: keys.session(id), ttlMs },
+        onSilence: () => {
+          // Before that, what comes back is only kept.
+          if (this.#early === undefined) this.#feed.reconnect();
+        },
+        onLost: () => this.#append?.append.giveUp(new Error('etcd: another server has taken this one for gone')),
+      },
+      untilMs,
+    );
+    const { kvs, header } = await client.insist('Range', { key: keys.revision }, untilMs);
+    this.#loadedAt = header.revision;
+    this.#revision = BigInt(kvs[0]?.value.toString() ?? '0');
+    this.#firstRevision = firstRevision(this.#revision, clock.wallMs());
+    this.#feed = new Feed(
+      { client, clock, range: keys.log, onEvent: this.#onEvent, onGap: (reason) => this.#onGap(reason) },
+      BigInt(header.revision),
+    );
+    await this.#loadLog();
   }
 
   async load(take: (records: readonly LeaseRecord[]) => void): Promise<StoreState> {
     const { keys } = this.#parts;
-    for await (const kvs of this.#pages(keys.leases, { limit: 1000 })) {
+    const revision = this.#revision;
+    for await (const kvs of this.#pages({ ...keys.leases, limit: 1000, revision: this.#loadedAt })) {
       const rows = kvs.map(({ key, value }) => {
         const [namespace = '', name = ''] = keys.nameOf(key).split('/');
         // The value is the list of the version and the rest.
@@ -99,69 +138,194 @@ export class EtcdStore implements Store {
       for (const { namespace, name, resourceVersion } of records) this.#versions.set(`${namespace}/${name}`, resourceVersion);
       take(records);
     }
-    return { revision: this.#revision };
+    return { revision };
+  }
+
+  async follow(follower: Follower): Promise<void> {
+    this.#follower = follower;
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    early.forEach(this.#onEvent);
+    const wanted = await this.catchUp();
+    while (this.#revision < wanted && this.#closed === undefined) {
+      await new Promise<void>((resolve) => this.#parts.clock.after(catchUpPollMs, resolve));
+    }
+  }
+
+  async catchUp(): Promise<bigint> {
+    const revision = await this.#read(this.#parts.keys.revision);
+    return BigInt(revision ?? '0');
   }
 
   async commit(changes: readonly Change[]): Promise<readonly CommittedChange[]> {
-    if (this.#isCommitting) throw new Error('Commit: another commit is under way');
+    if (this.#append !== undefined) throw new Error('Commit: another commit is under way');
+    // Nobody hears of others who does not follow: then what they have done is not there to be decided on.
+    this.#takeEarly();
     this.#checkVersions(changes);
+    const next = this.#revision >= this.#firstRevision ? this.#revision + 1n : this.#firstRevision;
     const committed: CommittedChange[] = [];
     const rows = changes.map((change, index) => {
-      const stamped = stamp(change, this.#nextRevision + BigInt(index));
+      const stamped = stamp(change, next + BigInt(index));
       committed.push(stamped);
       return encodeChange(change, stamped);
     });
-    this.#isCommitting = true;
-    try {
-      await this.#commitPieces(rows);
-    } finally {
-      this.#isCommitting = false;
+    let done = 0;
+    for (const piece of piecesOf(rows)) {
+      try {
+        if (!(await this.#appendPiece(piece))) break;
+      } catch (error) {
+        // Nothing was changed, says a store that is full. What was before it is.
+        if (done === 0 || !(error instanceof StoreFullError)) throw error;
+        break;
+      }
+      done += piece.length;
     }
-    return committed;
+    await this.#compact();
+    return committed.slice(0, done);
   }
 
   async history(after: bigint, limit: number): Promise<HistoryPage> {
-    const { keys, client, clock, patienceMs } = this.#parts;
+    const { keys } = this.#parts;
     if (after < this.#floor) return { kind: 'compacted', oldest: this.#floor };
     if (after !== this.#floor && after !== this.#revision && !this.#history.has(after)) {
       return { kind: 'unknown', oldest: this.#floor };
     }
     const changes: CommittedChange[] = [];
-    let from = keys.changes({ last: after + 1n, count: 0 });
-    while (changes.length < limit) {
-      const request = { key: from, range_end: keys.history.range_end, limit: Math.min(limit - changes.length, historyPieces) };
-      const { kvs, more } = await client.insist('Range', request, clock.monotonicMs() + patienceMs);
-      changes.push(...kvs.flatMap(({ value }) => readChanges(value)).filter(({ revision }) => revision > after));
-      const last = kvs.at(-1);
-      if (!more || last === undefined) break;
-      from = next(last.key);
+    const key = keys.changes({ last: after + 1n, count: 0 });
+    for await (const kvs of this.#pages({ ...keys.history, key, limit: Math.min(limit, historyPieces) })) {
+      changes.push(...kvs.flatMap(({ value }) => readChanges(value).changes).filter(({ revision }) => revision > after));
+      if (changes.length >= limit) break;
     }
     // Compacted while it was read: then there may be a gap.
     if (after < this.#floor) return { kind: 'compacted', oldest: this.#floor };
     return { kind: 'page', changes: changes.slice(0, limit) };
   }
 
+  /** Only the last server to leave knows what is left of the time of all leases. */
   async leaveNote(note: readonly NoteEntry[]): Promise<void> {
-    await this.#write([put(this.#parts.keys.note, encodeNote(note))]);
+    const { keys } = this.#parts;
+    if (this.#sessions.size > 1) return;
+    await this.#insist({ compare: [this.#isLast()], success: [put(keys.note, `${this.#revision} ${encodeNote(note)}`)] });
   }
 
   async takeNote(): Promise<readonly NoteEntry[]> {
     const { keys } = this.#parts;
-    const note = await this.#read(keys.note);
-    if (note === undefined) return [];
-    await this.#write([{ request_delete_range: { key: keys.note } }]);
-    return decodeNote(note);
+    const [revision, ...text] = (await this.#read(keys.note))?.split(' ') ?? [];
+    if (revision === undefined) return [];
+    await this.#insist({ compare: [], success: [{ request_delete_range: { key: keys.note } }] });
+    // Whoever was there meanwhile has changed something, or has acknowledged nothing.
+    return revision === String(this.#revision) ? decodeNote(text.join(' ')) : [];
   }
 
   close(): Promise<void> {
-    const { ownership, client } = this.#parts;
-    this.#compaction.stop();
-    this.#closed ??= ownership
-      .release()
-      // Whoever is the next one then waits until it has lapsed.
-      .catch(() => undefined)
-      .finally(() => client.close());
+    this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#compaction.stop();
+    this.#peers.stop();
+    (this.#feed as Feed | undefined)?.stop();
+    this.#append?.append.giveUp(new Error('the store was closed'));
+    try {
+      await (this.#own as Session | undefined)?.end();
+    } catch {
+      // The others then wait until it has lapsed.
+    } finally {
+      this.#parts.client.close();
+    }
+  }
+
+  /** What the log has, but for the changes themselves, as it was at the revision that is loaded. */
+  async #loadLog(): Promise<void> {
+    const { keys } = this.#parts;
+    const floor = await this.#readAt(keys.floor);
+    this.#floor = BigInt(floor ?? '0');
+    this.#floorStored = this.#floor;
+    for await (const kvs of this.#pages({ ...keys.sessions, limit: 1000, revision: this.#loadedAt })) {
+      for (const { key, mod_revision } of kvs) {
+        const id = keys.sessionOf(key);
+        if (id !== undefined && id !== this.session) this.#onPeer(id, mod_revision);
+      }
+    }
+    for await (const kvs of this.#pages({ ...keys.history, keys_only: true, limit: 10_000, revision: this.#loadedAt })) {
+      for (const { key } of kvs) {
+        const piece = keys.pieceOf(key);
+        if (piece !== undefined) this.#history.add(piece);
+      }
+    }
+  }
+
+  readonly #onEvent = (event: Event): void => {
+    if (this.#early !== undefined) {
+      this.#early.push(event);
+      return;
+    }
+    const { keys } = this.#parts;
+    const { key, value } = event.kv;
+    const id = keys.sessionOf(key);
+    if (id !== undefined) {
+      this.#onSession(id, event);
+    } else if (event.type === 'PUT' && keys.pieceOf(key) !== undefined) {
+      this.#onChanges(key, value);
+    } else if (event.type === 'PUT' && key.equals(keys.floor)) {
+      this.#floorStored = BigInt(value.toString());
+      this.#forget(this.#floorStored);
+    }
+  };
+
+  #onSession(id: string, { type, kv }: Event): void {
+    if (id === this.session) {
+      if (type === 'PUT') this.#own.renewed(kv.value.toString());
+      else this.#own.deleted();
+    } else if (type === 'PUT') {
+      this.#onPeer(id, kv.mod_revision);
+    } else {
+      this.#peers.deleted(id);
+      this.#sessions.delete(id);
+      this.#follower?.sessionEnded(id);
+    }
+  }
+
+  #onPeer(id: string, modRevision: string): void {
+    this.#peers.seen(id, modRevision);
+    this.#sessions.add(id);
+  }
+
+  #onChanges(key: Buffer, value: Buffer): void {
+    const piece = this.#parts.keys.pieceOf(key);
+    // The answer has told already.
+    if (piece === undefined || piece.last <= this.#revision) return;
+    const { by, changes } = readChanges(value);
+    if (by === this.#append?.by) {
+      this.#append.append.seen(true);
+      return;
+    }
+    this.#advance(piece.last, changes);
+    this.#history.add(piece);
+    this.#append?.append.seen(false);
+    this.#follower?.changed(changes);
+  }
+
+  /** Without what it has missed this server knows nothing. */
+  #onGap(reason: string): void {
+    this.#own.deleted();
+    this.#append?.append.giveUp(new Error(reason));
+  }
+
+  #takeEarly(): void {
+    if (this.#early === undefined) return;
+    const early = this.#early;
+    this.#early = undefined;
+    early.forEach(this.#onEvent);
+  }
+
+  #advance(revision: bigint, changes: readonly Pick<CommittedChange, 'key' | 'record' | 'revision'>[]): void {
+    this.#revision = revision;
+    for (const change of changes) {
+      if (change.record === undefined) this.#versions.delete(change.key);
+      else this.#versions.set(change.key, change.revision);
+    }
   }
 
   #checkVersions(changes: readonly Change[]): void {
@@ -171,105 +335,97 @@ export class EtcdStore implements Store {
     }
   }
 
-  async #commitPieces(rows: readonly ChangeRow[]): Promise<void> {
-    let done = 0;
-    for (const piece of piecesOf(rows)) {
-      try {
-        await this.#commitPiece(piece, piece.at(-1)?.revision ?? 0n);
-      } catch (error) {
-        // Nothing was changed, says a store that is full; here something was.
-        throw done > 0 && error instanceof StoreFullError ? unknownOutcome(error) : error;
-      }
-      done += piece.length;
-    }
-  }
-
-  async #commitPiece(rows: readonly ChangeRow[], last: bigint): Promise<void> {
-    const { keys } = this.#parts;
-    const piece = { last, count: rows.length };
-    const key = keys.changes(piece);
-    await this.#write(
-      [
+  /** `false`: another server was faster. */
+  async #appendPiece(rows: readonly ChangeRow[]): Promise<boolean> {
+    const { keys, client, clock } = this.#parts;
+    const by = `${this.session}/${++this.#appends}`;
+    const piece = { last: rows.at(-1)?.revision ?? 0n, count: rows.length };
+    const transaction = {
+      compare: [this.#isLast()],
+      success: [
         ...rows.map((row) => writeLease(keys.lease(`${row.namespace}/${row.name}`), row)),
-        put(key, JSON.stringify(rows.map(storedRow))),
-        put(keys.revision, String(last)),
+        put(keys.changes(piece), writeChanges(by, rows)),
+        put(keys.revision, String(piece.last)),
       ],
-      async () => (await this.#read(key)) !== undefined,
-    );
-    for (const { namespace, name, body, revision } of rows) {
-      if (body === null) this.#versions.delete(`${namespace}/${name}`);
-      else this.#versions.set(`${namespace}/${name}`, revision);
+    };
+    const before = this.#revision;
+    const append = new Append({
+      ...{ client, clock, transaction },
+      validUntilMs: () => this.validUntilMs,
+      isOpen: async () => (await this.catchUp()) === before,
+    });
+    this.#append = { by, append };
+    try {
+      if (!(await append.outcome)) return false;
+    } finally {
+      this.#append = undefined;
     }
-    this.#revision = last;
-    this.#nextRevision = last + 1n;
+    this.#advance(
+      piece.last,
+      rows.map(({ namespace, name, body, revision }) => ({
+        key: `${namespace}/${name}`,
+        // Only whether there is one counts here.
+        record: body === null ? undefined : (body as unknown as LeaseRecord),
+        revision,
+      })),
+    );
     this.#history.add(piece);
-    await this.#compact();
+    return true;
   }
 
-  /** Cut in pieces, so that a commit costs the same however long the history is. */
+  /** Nothing has been committed after what is known here. */
+  #isLast(): Compare {
+    return { key: this.#parts.keys.revision, result: 'EQUAL', target: 'VALUE', value: Buffer.from(String(this.#revision)) };
+  }
+
+  /** Cut in pieces, so that a commit costs the same however long the history is. One of the servers does it. */
   async #compact(): Promise<void> {
-    const { historyMax, keys } = this.#parts;
+    const { historyMax, keys, client } = this.#parts;
     if (this.#history.length <= historyMax + compactionSlack) return;
     const surplus = this.#history.surplus(historyMax);
     if (surplus === undefined) return;
     const gone = { key: keys.history.key, range_end: next(keys.changes(surplus)) };
+    const compare: Compare = { key: keys.floor, result: 'EQUAL', target: 'VALUE', value: Buffer.from(String(this.#floorStored)) };
     // Before they go: a reader must not take the rest for all.
-    this.#floor = surplus.last;
+    this.#forget(surplus.last);
     try {
-      await this.#write([{ request_delete_range: gone }, put(keys.floor, String(surplus.last))]);
-      this.#history.forget(surplus.last);
+      const success = [{ request_delete_range: gone }, put(keys.floor, String(surplus.last))];
+      await client.call('Txn', { compare: [compare], success });
     } catch (error) {
-      // What was committed stays so; the next commit tries again.
-      if (!(error instanceof StoreFullError)) throw error;
+      // What was committed stays so; another commit tries again.
+      if (!(error instanceof EtcdError)) throw error;
     }
   }
 
-  /**
-   * Writes, as the owner. An answer that is lost is looked for: what was sent can land no more once the owner has another text, and then it
-   * either is there or is sent again.
-   *
-   * @param isDone whether it is there; by default it is sent again, which then has to do no harm.
-   * @throws {StoreFullError} there is no room. @throws {OutcomeUnknownError} it is not the owner any more, or etcd does not answer.
-   */
-  async #write(success: readonly Operation[], isDone = (): Promise<boolean> => Promise.resolve(false)): Promise<void> {
-    const { client, ownership } = this.#parts;
-    for (;;) {
-      try {
-        const { succeeded } = await client.call('Txn', { compare: [ownership.proof], success });
-        if (succeeded) return;
-        throw new Error('etcd: another server has become the owner of the store');
-      } catch (error) {
-        if (error instanceof EtcdError && error.isFull) return this.#writeWhenFull(error, isDone);
-        if (!(error instanceof EtcdError) || error.isRefusal) throw unknownOutcome(error);
-      }
-      try {
-        await ownership.renounceWhatWasSent();
-        if (await isDone()) return;
-      } catch (error) {
-        throw unknownOutcome(error);
-      }
-    }
+  #forget(upTo: bigint): void {
+    if (upTo <= this.#floor) return;
+    this.#floor = upTo;
+    this.#history.forget(upTo);
   }
 
-  /** The transaction that finds etcd full says so, and is done all the same (applierV3 with a quota); those after it are not. */
-  async #writeWhenFull(error: EtcdError, isDone: () => Promise<boolean>): Promise<void> {
-    const done = await isDone().catch((failure: unknown) => {
-      throw unknownOutcome(failure);
-    });
-    if (!done) throw new StoreFullError(error.message, { cause: error });
+  async #insist(request: TxnRequest): Promise<void> {
+    const { client, clock, ttlMs } = this.#parts;
+    await client.insist('Txn', request, clock.monotonicMs() + 2 * ttlMs);
   }
 
   async #read(key: Buffer): Promise<string | undefined> {
-    const { client, clock, patienceMs } = this.#parts;
-    const { kvs } = await client.insist('Range', { key }, clock.monotonicMs() + patienceMs);
+    return this.#readOne({ key });
+  }
+
+  async #readAt(key: Buffer): Promise<string | undefined> {
+    return this.#readOne({ key, revision: this.#loadedAt });
+  }
+
+  async #readOne(request: RangeRequest): Promise<string | undefined> {
+    const { client, clock, ttlMs } = this.#parts;
+    const { kvs } = await client.insist('Range', request, clock.monotonicMs() + 2 * ttlMs);
     return kvs[0]?.value.toString();
   }
 
-  async *#pages(range: KeyRange, how: { limit: number; keys_only?: boolean }): AsyncGenerator<readonly KeyValue[]> {
-    const { client, clock, patienceMs } = this.#parts;
-    for (let from = range.key; ;) {
-      const request = { ...range, ...how, key: from };
-      const { kvs, more } = await client.insist('Range', request, clock.monotonicMs() + patienceMs);
+  async *#pages(request: RangeRequest): AsyncGenerator<readonly KeyValue[]> {
+    const { client, clock, ttlMs } = this.#parts;
+    for (let from = request.key; ;) {
+      const { kvs, more } = await client.insist('Range', { ...request, key: from }, clock.monotonicMs() + 2 * ttlMs);
       yield kvs;
       const last = kvs.at(-1);
       if (!more || last === undefined) return;
@@ -278,56 +434,15 @@ export class EtcdStore implements Store {
   }
 }
 
-/** What etcd takes in one transaction by default is 128 operations (--max-txn-ops), and 1.5 MiB (--max-request-bytes). */
-const changesPerTransaction = 120;
-const charactersPerTransaction = 512 * 1024;
-
 /** How many keys of the history are read at once. */
 const historyPieces = 256;
 
 const compactionSlack = 1024;
 
-function* piecesOf(rows: readonly ChangeRow[]): Generator<readonly ChangeRow[]> {
-  let piece: ChangeRow[] = [];
-  let characters = 0;
-  for (const row of rows) {
-    const size = (row.body?.length ?? 0) + row.events.length;
-    if (piece.length === changesPerTransaction || (piece.length > 0 && characters + size > charactersPerTransaction)) {
-      yield piece;
-      [piece, characters] = [[], 0];
-    }
-    piece.push(row);
-    characters += size;
-  }
-  if (piece.length > 0) yield piece;
-}
-
-function writeLease(key: Buffer, { revision, body }: ChangeRow): Operation {
-  return body === null ? { request_delete_range: { key } } : put(key, `["${revision}",${body}]`);
-}
-
-/** A row of the history as it stands in a piece. */
-function storedRow({ revision, namespace, name, body, events }: ChangeRow): unknown[] {
-  return [String(revision), namespace, name, body, events];
-}
-
-function readChanges(value: Buffer): CommittedChange[] {
-  const rows = JSON.parse(value.toString()) as [string, string, string, string | null, string][];
-  return rows.map(([revision, namespace, name, body, events]) => {
-    const row: HistoryRow = { revision: BigInt(revision), namespace, name, body, events };
-    return decodeChange(row);
-  });
-}
-
-function put(key: Buffer, value: string): Operation {
-  return { request_put: { key, value: Buffer.from(value) } };
-}
+/** While a server that starts waits for what was done since it has loaded. */
+const catchUpPollMs = 10;
 
 /** The key that follows directly. */
 function next(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.from([0])]);
-}
-
-function unknownOutcome(cause: unknown): OutcomeUnknownError {
-  return new OutcomeUnknownError(`Commit: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
