@@ -1,0 +1,246 @@
+import type { Answer, Attachment, AttachRequest, Claim, Command, LeaseCoordinator, LeaseError, Loss } from '@leasehold/core';
+import { FakeClock, settle } from '@leasehold/sdk/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { SharedMemory, type Server } from './shared-memory.js';
+import { acquire, lease, release, remove, revoke } from './world.js';
+
+const durationMs = 10_000;
+const ttlMs = 3_000;
+
+/** Two servers on the same data: which of them keeps a lease, and what the other one may do about it. */
+describe('a lease on two servers', () => {
+  let clock: FakeClock;
+  let shared: SharedMemory;
+  let first: Server;
+  let second: Server;
+
+  beforeEach(async () => {
+    clock = new FakeClock();
+    shared = new SharedMemory(clock);
+    first = await shared.start('session-1');
+    second = await shared.start('session-2');
+  });
+
+  it('is granted by one and known to the other', async () => {
+    const token = await grant(first, 'alice');
+    expect(second.coordinator.get(lease.namespace, lease.name).record).toMatchObject({ holder: 'alice', fencingToken: token });
+    expect(await submit(second, acquire('bob'))).toMatchObject({ kind: 'busy', busy: { holder: 'alice' } });
+  });
+
+  it('is not expired by a server that does not keep it, however long that hears nothing of it', async () => {
+    const token = await grant(first, 'alice');
+    const kept = await attach(first, 'alice', token);
+    for (let passed = 0; passed < 5 * durationMs; passed += 2_000) {
+      await clock.advance(2_000);
+      expect(first.coordinator.beat(kept.attachment, clock.monotonicMs())).toBe('renewed');
+    }
+    expect(second.coordinator.get(lease.namespace, lease.name)).toMatchObject({
+      record: { state: 'HELD' },
+      remainingMs: durationMs,
+    });
+    expect(await submit(second, acquire('bob'))).toMatchObject({ kind: 'busy' });
+  });
+
+  it('that nobody keeps is expired by either, counted from the last renewal that it has seen', async () => {
+    const token = await grant(first, 'alice');
+    await clock.advance(durationMs - 1);
+    await submit(second, { kind: 'renew', ...lease, holder: 'alice', fencingToken: token, readAtMs: clock.monotonicMs() });
+    await clock.advance(durationMs - 1);
+    expect(first.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
+    // Whichever of the servers comes second leaves a moment to the other one.
+    await clock.advance(2_001);
+    expect(first.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
+    expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
+  });
+
+  it('counts in full once the server that kept it is gone', async () => {
+    const token = await grant(first, 'alice');
+    await attach(first, 'alice', token);
+    await clock.advance(durationMs - 100);
+    shared.end('session-1');
+    await settle();
+    await clock.advance(durationMs - 1);
+    expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
+    await clock.advance(2);
+    expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
+  });
+
+  it('moves with its holder: the stream before hears of it, and its beats count no more', async () => {
+    const token = await grant(first, 'alice');
+    const before = await attach(first, 'alice', token);
+    const after = await attach(second, 'alice', token);
+    expect(before.losses).toMatchObject([{ reason: 'MOVED', holder: 'alice', fencingToken: token }]);
+    expect(first.coordinator.beat(before.attachment, clock.monotonicMs())).toBe('lost');
+    expect(second.coordinator.beat(after.attachment, clock.monotonicMs())).toBe('renewed');
+    expect(after.losses).toEqual([]);
+  });
+
+  it('that has moved lasts as long as the server before may have acknowledged, even if the next one goes at once', async () => {
+    const token = await grant(first, 'alice');
+    const before = await attach(first, 'alice', token);
+    first.store.hold();
+    await attach(second, 'alice', token);
+    // The first does not know it yet.
+    await clock.advance(ttlMs - 1);
+    expect(first.coordinator.beat(before.attachment, clock.monotonicMs())).toBe('renewed');
+    const acknowledgedUntilMs = clock.monotonicMs() + durationMs;
+    const third = await shared.start('session-3');
+    shared.end('session-2');
+    shared.end('session-1');
+    await settle();
+    await clock.advance(acknowledgedUntilMs - clock.monotonicMs() - 1);
+    expect(third.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
+  });
+
+  it('that is kept by nobody who is known counts in full, and longer by what they may not have known', async () => {
+    const token = await grant(first, 'alice');
+    await attach(first, 'alice', token);
+    await first.coordinator.drain();
+    await second.coordinator.drain();
+    const third = await shared.start('session-3');
+    await clock.advance(ttlMs + durationMs - 1);
+    expect(third.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
+    await clock.advance(2);
+    expect(third.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
+  });
+
+  it('keeps its name, when it is deleted, for as long as the server that keeps it may acknowledge', async () => {
+    const token = await grant(first, 'alice');
+    const kept = await attach(first, 'alice', token);
+    first.store.hold();
+    await submit(second, remove({ fencingToken: token }));
+    await clock.advance(ttlMs - 1);
+    expect(first.coordinator.beat(kept.attachment, clock.monotonicMs())).toBe('renewed');
+    await clock.advance(durationMs - 1);
+    expect(await submit(second, acquire('bob'))).toMatchObject({ kind: 'busy' });
+    await first.store.release();
+    expect(kept.losses).toMatchObject([{ reason: 'DELETED' }]);
+  });
+
+  it('is ended by its keeper when it is revoked elsewhere', async () => {
+    const token = await grant(first, 'alice');
+    const kept = await attach(first, 'alice', token);
+    await submit(second, revoke(token, { graceMs: 5_000 }));
+    expect(kept.losses).toMatchObject([{ reason: 'REVOKED', graceMs: 5_000 }]);
+    await clock.advance(4_000);
+    expect(first.coordinator.beat(kept.attachment, clock.monotonicMs())).toBe('renewed');
+    await clock.advance(1_001);
+    expect(kept.losses.at(-1)).toMatchObject({ reason: 'REVOKED', graceMs: undefined });
+    await clock.advance(durationMs);
+    expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('AVAILABLE');
+  });
+
+  it('is answered about only by a server that has caught up', async () => {
+    second.store.hold();
+    const token = await grant(first, 'alice');
+    const answers: unknown[] = [];
+    void second.coordinator.submit(revoke(token - 1n)).catch((error: LeaseError) => answers.push(error.reason));
+    void second.coordinator.catchUp().then(() => answers.push(second.coordinator.get(lease.namespace, lease.name).record.holder));
+    await settle();
+    expect(answers).toEqual([]);
+    await second.store.release();
+    expect(answers.sort()).toEqual(['LEASE_LOST', 'alice']);
+  });
+
+  it('is decided anew when the other server was faster', async () => {
+    second.store.hold();
+    await grant(first, 'alice');
+    const late = second.coordinator.submit(acquire('bob'));
+    await settle();
+    await second.store.release();
+    expect(await late).toMatchObject({ kind: 'busy', busy: { holder: 'alice' } });
+  });
+
+  it('goes to who came first, on whichever server, and the highest priority before', async () => {
+    const token = await grant(first, 'alice');
+    const granted: string[] = [];
+    const wait = async (server: Server, holder: string, priority = 0): Promise<void> => {
+      void server.coordinator.submit(acquire(holder, {}, { waitMs: 600_000, priority })).then((answer) => {
+        if (answer.kind === 'granted') granted.push(holder);
+      });
+      await settle();
+    };
+    await wait(second, 'bob');
+    await wait(first, 'carol');
+    await wait(second, 'urgent', 5);
+    await submit(first, release(token));
+    await clock.advance(0);
+    expect(granted).toEqual(['urgent']);
+    await submit(first, release(tokenOf(second)));
+    await clock.advance(0);
+    expect(granted).toEqual(['urgent', 'bob']);
+    await submit(second, release(tokenOf(second)));
+    await clock.advance(0);
+    expect(granted).toEqual(['urgent', 'bob', 'carol']);
+  });
+
+  it('is not granted past those who wait on the other server', async () => {
+    const token = await grant(first, 'alice');
+    void second.coordinator.submit(acquire('bob', {}, { waitMs: 600_000 }));
+    await settle();
+    second.store.hold();
+    await submit(first, release(token));
+    // It is the turn of the second, which does not know it yet.
+    expect(await submit(first, acquire('carol'))).toMatchObject({ kind: 'busy' });
+    await second.store.release();
+    await clock.advance(0);
+    expect(first.coordinator.get(lease.namespace, lease.name).record.holder).toBe('bob');
+  });
+
+  it('does not wait for those whose server is gone', async () => {
+    const token = await grant(first, 'alice');
+    void second.coordinator.submit(acquire('bob', {}, { waitMs: 600_000 })).catch(() => undefined);
+    await settle();
+    const waiting = first.coordinator.submit(acquire('carol', {}, { waitMs: 600_000 }));
+    await settle();
+    second.store.hold();
+    await submit(first, release(token));
+    shared.end('session-2');
+    await settle();
+    expect(await waiting).toMatchObject({ kind: 'granted', record: { holder: 'carol' } });
+  });
+
+  it('tells the others when nobody waits any more', async () => {
+    const token = await grant(first, 'alice');
+    void second.coordinator.submit(acquire('bob', {}, { waitMs: 5_000 }));
+    await settle();
+    expect(first.coordinator.get(lease.namespace, lease.name).record.waiting).toEqual([{ session: 'session-2', priority: 0 }]);
+    await submit(first, { kind: 'renew', ...lease, holder: 'alice', fencingToken: token, readAtMs: clock.monotonicMs() });
+    await clock.advance(5_001);
+    expect(first.coordinator.get(lease.namespace, lease.name).record.waiting).toEqual([]);
+  });
+});
+
+async function submit<C extends Command>({ coordinator }: Server, command: C): Promise<Answer> {
+  const answer = coordinator.submit(command);
+  answer.catch(() => undefined);
+  await settle();
+  return answer;
+}
+
+async function grant(server: Server, holder: string, claim: Partial<Claim> = {}): Promise<bigint> {
+  await submit(server, acquire(holder, { durationMs, ...claim }));
+  return tokenOf(server);
+}
+
+function tokenOf({ coordinator }: { readonly coordinator: LeaseCoordinator }): bigint {
+  return coordinator.get(lease.namespace, lease.name).record.fencingToken;
+}
+
+/** A stream that keeps the lease, and what it has heard. */
+async function attach(
+  { coordinator, store }: Server,
+  holder: string,
+  fencingToken: bigint,
+): Promise<{ attachment: Attachment; losses: Loss[] }> {
+  const losses: Loss[] = [];
+  const request: AttachRequest = { ...lease, holder, fencingToken, readAtMs: coordinator.monotonicMs() };
+  const attaching = coordinator.attach(request, {
+    onLoss: (_, loss) => losses.push(loss),
+    onDuration: () => undefined,
+  });
+  await settle();
+  const attachment = await attaching;
+  expect(coordinator.get(lease.namespace, lease.name).record.attendant).toBe(store.session);
+  return { attachment, losses };
+}
