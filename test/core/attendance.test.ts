@@ -134,7 +134,7 @@ describe('a lease on two servers', () => {
     second.store.hold();
     const token = await grant(first, 'alice');
     const answers: unknown[] = [];
-    void second.coordinator.submit(revoke(token - 1n)).catch((error: LeaseError) => answers.push(error.reason));
+    void second.coordinator.submit(revoke(token - 1n)).catch((error: unknown) => answers.push((error as LeaseError).reason));
     void second.coordinator.catchUp().then(() => answers.push(second.coordinator.get(lease.namespace, lease.name).record.holder));
     await settle();
     expect(answers).toEqual([]);
@@ -211,7 +211,7 @@ describe('a lease on two servers', () => {
   });
 });
 
-async function submit<C extends Command>({ coordinator }: Server, command: C): Promise<Answer> {
+async function submit({ coordinator }: Server, command: Command): Promise<Answer> {
   const answer = coordinator.submit(command);
   answer.catch(() => undefined);
   await settle();
