@@ -6,6 +6,7 @@ import type { ServerOptions } from '../options/table.js';
 import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
 import { openEtcdStore } from './etcd/index.js';
 import { openSqliteStore } from './sqlite/index.js';
+import { refuseUnfinished } from './unfinished.js';
 
 /** Where is said what a store waits for, and what is wrong with it. */
 export interface StoreLog {
@@ -23,9 +24,14 @@ export interface OpenStoreParts {
 
 /**
  * Opens the store that the options name. The directory of a SQLite file is made if it is not there. A store in etcd that another server has
- * open is waited for.
+ * open is waited for. One into which a migration was not finished is not loaded.
  */
-export async function openStore(options: ServerOptions, { clock, log, signal }: OpenStoreParts): Promise<Store> {
+export async function openStore(options: ServerOptions, parts: OpenStoreParts): Promise<Store> {
+  return refuseUnfinished(await openAnyStore(options, parts));
+}
+
+/** Does the same, and has also loaded what a migration has left unfinished. */
+export async function openAnyStore(options: ServerOptions, { clock, log, signal }: OpenStoreParts): Promise<Store> {
   const { store, historyMax } = options;
   const wallMs = (): number => clock.wallMs();
   switch (store.kind) {
