@@ -7,6 +7,8 @@ const usage = `Usage: leasehold <command>
 
 Commands:
   serve          serve leases over gRPC and the Kubernetes API; see leasehold serve --help
+  migrate        copy all leases from one store into another; see leasehold migrate --help
+  servers        list the servers that live; see leasehold servers --help
   kubeconfig     print a kubeconfig for a running server; see leasehold kubeconfig --help
 
 Options:
@@ -24,6 +26,14 @@ async function run([command, ...args]: readonly string[]): Promise<number> {
       // Loaded only here, so that other commands need no native module.
       const { serve } = await import('@leasehold/server');
       return serve(args, process);
+    }
+    case 'migrate': {
+      const { migrate } = await import('@leasehold/server');
+      return migrate(args, process);
+    }
+    case 'servers': {
+      const { servers } = await import('./servers.js');
+      return servers(args, process);
     }
     case 'kubeconfig':
       return kubeconfig(args, process);

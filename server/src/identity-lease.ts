@@ -11,6 +11,9 @@ export interface IdentityOptions {
   readonly hostName: string;
   /** Tells the servers of one host apart; the same after a restart. */
   readonly instance: string;
+  /** Where it serves gRPC, as clients of other machines reach it if they can. */
+  readonly address: string;
+  readonly version: string;
   /** How long the lease stays held without a renewal. */
   readonly durationMs: number;
   /** How often it is renewed. */
@@ -23,6 +26,8 @@ export interface IdentityOptions {
 const namespace = 'kube-system';
 const identityLabel = 'apiserver.kubernetes.io/identity';
 const hostLabel = 'kubernetes.io/hostname';
+const addressAnnotation = 'server.leasehold.dev/address';
+const versionAnnotation = 'server.leasehold.dev/version';
 
 const firstRetryMs = 100;
 
@@ -44,7 +49,7 @@ export class IdentityLease {
   #withdrawn = false;
 
   constructor(options: IdentityOptions) {
-    const { hostName, instance, durationMs, keepMs } = options;
+    const { hostName, instance, address, version, durationMs, keepMs } = options;
     this.#options = options;
     this.name = identityName(hostName, instance);
     this.#acquire = {
@@ -59,6 +64,7 @@ export class IdentityLease {
         acquireId: '',
         durationMs,
         labels: { [identityLabel]: 'leasehold', [hostLabel]: labelValue(hostName) },
+        annotations: { [addressAnnotation]: address, [versionAnnotation]: version },
         keepAfterExpiryMs: keepMs,
       },
     };

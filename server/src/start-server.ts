@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import {
   startCoordinator,
@@ -24,7 +25,7 @@ import { createRoutes } from './kubernetes/routes.js';
 import { silentLog, type Log } from './log.js';
 import type { ServerOptions } from './options/table.js';
 import { openStore } from './store/open-store.js';
-import { isLoopback, readTls, type TlsFiles } from './tls.js';
+import { isEveryAddress, isLoopback, readTls, type TlsFiles } from './tls.js';
 
 /** The parts of a server that a caller may bring along. */
 export interface ServerParts {
@@ -100,7 +101,7 @@ export async function startServer(options: ServerOptions, parts: ServerParts = {
   if (tls === undefined && !isLoopback(options.listen.host)) {
     log.warn({ listen: options.listen }, 'Connections are not encrypted, and come from other machines: see --tls-cert');
   }
-  const identity = options.identityLease ? new IdentityLease({ engine, clock, log, ...identityOf(options) }) : undefined;
+  const identity = options.identityLease ? new IdentityLease({ engine, clock, log, ...identityOf(options, port) }) : undefined;
   identity?.start();
   const drainParts = { engine, grpc, http, health, identity, clock, timeoutMs: options.drainTimeout };
   let drained: Promise<void> | undefined;
@@ -179,19 +180,24 @@ function addressOf(host: string, port: number): string {
  * Who this server is, and for how long its lease is good. The address as it was asked for stays the same over restarts, which the port
  * that stands for port 0 does not; nobody else on this host can have it.
  */
-function identityOf(
-  options: ServerOptions,
-): Pick<IdentityOptions, 'hostName' | 'instance' | 'durationMs' | 'renewalMs' | 'keepMs'> {
+function identityOf(options: ServerOptions, port: number): Omit<IdentityOptions, 'engine' | 'clock' | 'log'> {
   const { listen, minDuration, maxDuration, identityInstance, identityDuration, identityRenewal, identityKeep } = options;
   // Limits are set for what clients ask; that is no reason not to start.
   const durationMs = Math.min(Math.max(identityDuration, minDuration), maxDuration);
   return {
     hostName: hostname(),
     instance: identityInstance ?? addressOf(listen.host, listen.port),
+    address: addressOf(isEveryAddress(listen.host) ? hostname() : listen.host, port),
+    version: serverVersion(),
     durationMs,
     renewalMs: Math.min(identityRenewal, durationMs / 3),
     keepMs: Math.min(identityKeep, options.maxKeepAfterExpiry),
   };
+}
+
+function serverVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
 }
 
 function limitsOf(options: ServerOptions): Limits {

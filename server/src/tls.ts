@@ -45,6 +45,11 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
+/** Whether all addresses of this machine are meant, which are none to dial. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 function attempt<T>(parse: () => T): T | undefined {
   try {
     return parse();

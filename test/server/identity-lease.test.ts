@@ -30,6 +30,7 @@ describe('the lease of a server', () => {
       durationMs: hour,
       keepAfterExpiryMs: hour,
       labels: { 'apiserver.kubernetes.io/identity': 'leasehold', 'kubernetes.io/hostname': 'node-1' },
+      annotations: { 'server.leasehold.dev/address': '127.0.0.1:7400', 'server.leasehold.dev/version': '1.2.3' },
     });
     expect(record.holder).toMatch(new RegExp(`^${identity.name}_[0-9a-f-]{36}$`));
     expect(remainingMs).toBe(hour);
@@ -237,6 +238,8 @@ function start(world: World, warnings: string[] = []): IdentityLease {
     log: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) }),
     hostName: 'node-1',
     instance: '127.0.0.1:7400',
+    address: '127.0.0.1:7400',
+    version: '1.2.3',
     durationMs: hour,
     renewalMs: 10_000,
     keepMs: hour,

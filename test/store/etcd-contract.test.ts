@@ -1,24 +1,33 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../server/dist/clock.js';
 import { openEtcdStore } from '../../server/dist/store/etcd/index.js';
 import { storeContract, type StorePlace } from './contract.js';
-import { EtcdProcess, withoutEtcd } from '../support/etcd-process.js';
+import { EtcdProcess, etcdPrograms } from '../support/etcd-process.js';
 
-describe.skipIf(withoutEtcd !== '')(`etcd${withoutEtcd}`, () => {
-  let etcd: EtcdProcess;
-  let places = 0;
+for (const program of etcdPrograms) {
+  describe.skipIf(program.missing !== '')(`etcd ${program.version}${program.missing}`, () => {
+    let etcd: EtcdProcess;
+    let places = 0;
 
-  beforeAll(async () => {
-    etcd = await EtcdProcess.start();
+    beforeAll(async () => {
+      etcd = await EtcdProcess.start([], program);
+    });
+
+    afterAll(() => etcd.dispose());
+
+    it('is of the version that it is called by', async () => {
+      const client = etcd.client();
+      const { version } = await client.call('Status', {});
+      client.close();
+      expect(version).toMatch(new RegExp(`^${program.version}\\.`));
+    });
+
+    storeContract('etcd', () => {
+      places += 1;
+      return Promise.resolve(etcdPlace(etcd, `/place-${places}/`));
+    });
   });
-
-  afterAll(() => etcd.dispose());
-
-  storeContract('etcd', () => {
-    places += 1;
-    return Promise.resolve(etcdPlace(etcd, `/place-${places}/`));
-  });
-});
+}
 
 /** The keys under a prefix of their own. */
 function etcdPlace(etcd: EtcdProcess, prefix: string): StorePlace {

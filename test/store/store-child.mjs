@@ -43,6 +43,8 @@ function changeOf(name, transitions) {
     uid: name,
     state: 'AVAILABLE',
     fencingToken: 0n,
+    attendant: '',
+    waiting: [],
     ...before,
     transitions,
     labels: {},

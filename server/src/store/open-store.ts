@@ -6,6 +6,7 @@ import type { ServerOptions } from '../options/table.js';
 import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
 import { openEtcdStore } from './etcd/index.js';
 import { openSqliteStore } from './sqlite/index.js';
+import { refuseUnfinished } from './unfinished.js';
 
 /** Where is said what is wrong with a store. */
 export interface StoreLog {
@@ -16,12 +17,20 @@ export interface StoreLog {
 export interface OpenStoreParts {
   readonly clock: Clock;
   readonly log: StoreLog;
+  /** Opens it for nobody else. Default: as many servers as the store can take. */
+  readonly alone?: boolean;
 }
 
 /**
- * Opens the store that the options name. The directory of a SQLite file is made if it is not there.
+ * Opens the store that the options name. The directory of a SQLite file is made if it is not there. One into which a migration was not
+ * finished is not loaded.
  */
-export async function openStore(options: ServerOptions, { clock, log }: OpenStoreParts): Promise<Store> {
+export async function openStore(options: ServerOptions, parts: OpenStoreParts): Promise<Store> {
+  return refuseUnfinished(await openAnyStore(options, parts));
+}
+
+/** Does the same, and has also loaded what a migration has left unfinished. */
+export async function openAnyStore(options: ServerOptions, { clock, log, alone = false }: OpenStoreParts): Promise<Store> {
   const { store, historyMax } = options;
   const wallMs = (): number => clock.wallMs();
   switch (store.kind) {
@@ -32,7 +41,7 @@ export async function openStore(options: ServerOptions, { clock, log }: OpenStor
       return openSqliteStore({ file: store.path, wallMs, historyMax });
     case 'etcd':
       return openEtcdStore({
-        ...{ endpoints: store.endpoints, prefix: options.etcdPrefix, clock, historyMax },
+        ...{ endpoints: store.endpoints, prefix: options.etcdPrefix, clock, historyMax, alone },
         credentials: await credentialsOf(options),
         tls: await tlsOf(options),
         onWarning: (warning) => log.warn(warning),

@@ -15,6 +15,8 @@ export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
   readonly ttlMs?: number;
   /** How long etcd may take to answer at all, in milliseconds. Default 10,000. */
   readonly answerMs?: number;
+  /** Opens it for nobody else. Default: false. */
+  readonly alone?: boolean;
   /** Told what is known to be wrong with the version of an etcd. */
   readonly onWarning?: (warning: string) => void;
 }
@@ -27,11 +29,12 @@ class EtcdOpenError extends Error {
 /**
  * Opens the store in etcd, which any number of servers can have open at the same time.
  *
+ * @throws {InUseError} somebody has it for itself, or is to have it so.
  * @throws {EtcdOpenError} what stands under the prefix is somebody else's, or of a newer Leasehold; nothing was changed.
  * @throws {EtcdError} etcd does not answer, or refuses.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { clock, prefix = '/leasehold/', historyMax = 1_000_000, ttlMs = 3000, onWarning } = options;
+  const { clock, prefix = '/leasehold/', historyMax = 1_000_000, ttlMs = 3000, alone = false, onWarning } = options;
   const client = new EtcdClient({ ...options, timeoutMs: ttlMs / 2 });
   const keys = new Keys(prefix);
   try {
@@ -40,7 +43,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
     const warning = warningOf(version);
     if (warning !== undefined) onWarning?.(warning);
     await makeSchema({ client, keys, untilMs, wallMs: clock.wallMs() });
-    const store = new EtcdStore({ client, keys, clock, session: randomUUID(), ttlMs, historyMax });
+    const store = new EtcdStore({ client, keys, clock, session: randomUUID(), ttlMs, historyMax, alone });
     try {
       await store.open();
       return store;

@@ -44,6 +44,11 @@ export class Keys {
     return this.#key('log/floor');
   }
 
+  /** Who wants the store for itself. */
+  get claim(): Buffer {
+    return this.#key('claim');
+  }
+
   get note(): Buffer {
     return this.#key('note');
   }

@@ -69,7 +69,12 @@ export class Session {
       this.#sentMs.delete(earlier);
       if (earlier === value) break;
     }
-    this.#validUntilMs = Math.max(this.#validUntilMs, this.#validFrom(sentMs));
+    this.confirmed(sentMs);
+  }
+
+  /** It was there, with all that there was, when a read was answered that had been sent at `sentMs`. */
+  confirmed(sentMs: number): void {
+    if (!this.#isOver) this.#validUntilMs = Math.max(this.#validUntilMs, this.#validFrom(sentMs));
   }
 
   /** Its key is gone. */

@@ -19,6 +19,7 @@ import { decodeLeases, decodeNote, encodeChange, encodeNote, type ChangeRow } fr
 import { Append } from './append.js';
 import { changesPerTransaction, piecesOf, put, readChanges, writeChanges, writeLease } from './changes.js';
 import { EtcdError, type Etcd } from './client.js';
+import { claim, giveWay } from './exclusive.js';
 import { Feed } from './feed.js';
 import { HistoryIndex } from './history-index.js';
 import type { Keys } from './keys.js';
@@ -37,6 +38,8 @@ export interface EtcdStoreParts {
   readonly ttlMs: number;
   /** How many changes of history are kept at least. */
   readonly historyMax: number;
+  /** Whether nobody else is to have it open. */
+  readonly alone: boolean;
 }
 
 /**
@@ -54,7 +57,7 @@ export class EtcdStore implements Store, SharedStore {
   readonly #versions = new Map<LeaseKey, bigint>();
   readonly #compaction: MvccCompaction;
   readonly #peers: Peers;
-  readonly #sessions: Set<string>;
+  readonly #sessions = new Set<string>();
   #own!: Session;
   #feed!: Feed;
   /** The revision of etcd that is loaded; the feed begins after it. */
@@ -74,7 +77,6 @@ export class EtcdStore implements Store, SharedStore {
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
     const { client, clock, keys, ttlMs } = parts;
-    this.#sessions = new Set([parts.session]);
     this.#compaction = new MvccCompaction(client, clock, keys.revision);
     this.#peers = new Peers({ client, clock, ttlMs, keyOf: (id) => keys.session(id) });
   }
@@ -99,21 +101,21 @@ export class EtcdStore implements Store, SharedStore {
     return this.#own.validUntilMs;
   }
 
-  /** Begins a session, and reads what the store needs to know of itself. @throws {EtcdError} */
+  /** Begins a session, and reads what the store needs to know of itself. @throws {InUseError} @throws {EtcdError} */
   async open(): Promise<void> {
     const { keys, clock, client, session: id, ttlMs } = this.#parts;
-    const untilMs = clock.monotonicMs() + 2 * ttlMs;
+    const untilMs = clock.monotonicMs() + 4 * ttlMs;
     this.#own = await Session.begin(
       {
         ...{ client, clock, id, key: keys.session(id), ttlMs },
-        onSilence: () => {
-          // Before that, what comes back is only kept.
-          if (this.#early === undefined) this.#feed.reconnect();
-        },
+        onSilence: () => (this.#feed as Feed | undefined)?.reconnect(),
         onLost: () => this.#append?.append.giveUp(new Error('etcd: another server has taken this one for gone')),
       },
       untilMs,
     );
+    const exclusive = { client, clock, keys, peers: this.#peers, session: id, ttlMs };
+    await (this.#parts.alone ? claim(exclusive) : giveWay(exclusive));
+    const sentMs = clock.monotonicMs();
     const { kvs, header } = await client.insist('Range', { key: keys.revision }, untilMs);
     this.#loadedAt = header.revision;
     this.#revision = BigInt(kvs[0]?.value.toString() ?? '0');
@@ -123,6 +125,8 @@ export class EtcdStore implements Store, SharedStore {
       BigInt(header.revision),
     );
     await this.#loadLog();
+    if (this.#sessions.has(id)) this.#own.confirmed(sentMs);
+    else this.#own.deleted();
   }
 
   async load(take: (records: readonly LeaseRecord[]) => void): Promise<StoreState> {
@@ -245,7 +249,8 @@ export class EtcdStore implements Store, SharedStore {
     for await (const kvs of this.#pages({ ...keys.sessions, limit: 1000, revision: this.#loadedAt })) {
       for (const { key, mod_revision } of kvs) {
         const id = keys.sessionOf(key);
-        if (id !== undefined && id !== this.session) this.#onPeer(id, mod_revision);
+        if (id === this.session) this.#sessions.add(id);
+        else if (id !== undefined) this.#onPeer(id, mod_revision);
       }
     }
     for await (const kvs of this.#pages({ ...keys.history, keys_only: true, limit: 10_000, revision: this.#loadedAt })) {
@@ -257,14 +262,12 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   readonly #onEvent = (event: Event): void => {
-    if (this.#early !== undefined) {
-      this.#early.push(event);
-      return;
-    }
     const { keys } = this.#parts;
     const { key, value } = event.kv;
     const id = keys.sessionOf(key);
-    if (id !== undefined) {
+    if (this.#early !== undefined && id !== this.session) {
+      this.#early.push(event);
+    } else if (id !== undefined) {
       this.#onSession(id, event);
     } else if (event.type === 'PUT' && keys.pieceOf(key) !== undefined) {
       this.#onChanges(key, value);
