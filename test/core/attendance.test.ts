@@ -1,4 +1,15 @@
-import type { Answer, Attachment, AttachRequest, Claim, Command, LeaseCoordinator, LeaseError, Loss } from '@leasehold/core';
+import type {
+  Answer,
+  Attachment,
+  AttachRequest,
+  Claim,
+  Command,
+  LeaseCoordinator,
+  LeaseError,
+  LeaseRecord,
+  Loss,
+  WriteCommand,
+} from '@leasehold/core';
 import { FakeClock, settle } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SharedMemory, type Server } from './shared-memory.js';
@@ -41,15 +52,30 @@ describe('a lease on two servers', () => {
     expect(await submit(second, acquire('bob'))).toMatchObject({ kind: 'busy' });
   });
 
-  it('that nobody keeps is expired by either, counted from the last renewal that it has seen', async () => {
-    const token = await grant(first, 'alice');
+  it('that is held over Kubernetes is expired by either, counted from the last renewal that it has seen', async () => {
+    const { record } = (await submit(first, write('2026-01-01T00:00:00.000000Z', clock.monotonicMs()))) as {
+      record: LeaseRecord;
+    };
     await clock.advance(durationMs - 1);
-    await submit(second, { kind: 'renew', ...lease, holder: 'alice', fencingToken: token, readAtMs: clock.monotonicMs() });
+    await submit(second, {
+      ...write('2026-01-01T00:00:09.999000Z', clock.monotonicMs()),
+      resourceVersion: record.resourceVersion,
+    });
     await clock.advance(durationMs - 1);
     expect(first.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
     // Whichever of the servers comes second leaves a moment to the other one.
     await clock.advance(2_001);
     expect(first.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
+    expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
+  });
+
+  it('is renewed by a call to another server than the one that keeps it', async () => {
+    const token = await grant(first, 'alice');
+    await clock.advance(durationMs - 1);
+    await submit(second, { kind: 'renew', ...lease, holder: 'alice', fencingToken: token, readAtMs: clock.monotonicMs() });
+    await clock.advance(durationMs - 1);
+    expect(first.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
+    await clock.advance(2);
     expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
   });
 
@@ -210,6 +236,22 @@ describe('a lease on two servers', () => {
     expect(first.coordinator.get(lease.namespace, lease.name).record.waiting).toEqual([]);
   });
 });
+
+/** A holder of Kubernetes that writes when it has renewed. */
+function write(renewTime: string, readAtMs: number): WriteCommand {
+  return {
+    kind: 'write',
+    ...lease,
+    resourceVersion: 0n,
+    spec: { holderIdentity: 'alice', leaseDurationSeconds: durationMs / 1000, renewTime },
+    labels: {},
+    annotations: {},
+    part: { generateName: '', ownerReferences: [], finalizers: [], managedFields: [] },
+    readAtMs,
+    strict: false,
+    dryRun: false,
+  };
+}
 
 async function submit({ coordinator }: Server, command: Command): Promise<Answer> {
   const answer = coordinator.submit(command);

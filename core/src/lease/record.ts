@@ -48,8 +48,8 @@ export interface LeaseRecord {
   /** What the Kubernetes API has written of it; `undefined`: nothing. */
   readonly kubernetes: KubernetesPart | undefined;
   /**
-   * The session of the server that keeps the living tenure by heartbeats, which it answers from its memory; empty: renewals are recorded.
-   * Only where several servers share the leases.
+   * The session of the server that looks after the living tenure: it alone answers heartbeats, from its memory, and knows the deadline.
+   * Empty: all renewals are recorded, and every server knows. Only where several servers share the leases.
    */
   readonly attendant: string;
   /** The servers where somebody waits, in order of arrival. Only where several servers share the leases. */

@@ -68,7 +68,8 @@ export function beginTenure(record: LeaseRecord, claim: Claim, moment: Moment): 
     revoking: undefined,
     origin: 'grpc',
     kubernetes: withoutSpec(record.kubernetes),
-    attendant: '',
+    // Its holder most likely opens its stream here: so that takes no change of its own.
+    attendant: moment.sessions.own,
   };
 }
 

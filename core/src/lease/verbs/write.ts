@@ -152,7 +152,7 @@ function release(standing: Standing, written: Written, command: WriteCommand, mo
 
 function tenure(written: Written, holder: string, command: WriteCommand, moment: Moment): LeaseRecord {
   const begun = beginTenure(written, { holder, acquireId: '', durationMs: durationOf(command.spec) }, moment);
-  return { ...begun, origin: 'kubernetes', kubernetes: written.kubernetes };
+  return { ...begun, origin: 'kubernetes', kubernetes: written.kubernetes, attendant: '' };
 }
 
 function changeOf(record: LeaseRecord, next: LeaseRecord, type: 'UPDATED' | 'RENEWED' | 'ACQUIRED'): ChangeDecision['change'] {
