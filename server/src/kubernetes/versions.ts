@@ -55,6 +55,7 @@ export function tooLargeVersion(version: bigint, current: bigint): StatusError {
 
 /** Digits by the million take their time, and a body has room for them. */
 function isTooLarge(digits: string): boolean {
+  if (digits.length < 20) return false;
   const significant = digits.replace(/^0+/, '');
   return significant.length > 20 || BigInt(significant) > versionMax;
 }
