@@ -30,7 +30,7 @@ export { errorReasons, invalidField, LeaseError, limitExceeded } from './lease/e
 export type { Limits } from './lease/limits.js';
 export { defaultLimits } from './lease/limits.js';
 export type { KubernetesPart, KubernetesSpec } from './lease/kubernetes-part.js';
-export { kubernetesSpec, microTime } from './lease/kubernetes.js';
+export { finalizersInTheWay, kubernetesSpec, microTime } from './lease/kubernetes.js';
 export type { LeaseKey, LeaseOrigin, LeaseRecord, LeaseState, Revoking, StringMap, WaitingServer } from './lease/record.js';
 export { emptyMap, isHeld, isVisible, leaseKey, nobodyElsewhere } from './lease/record.js';
 export type { Selector } from './lease/selectors.js';

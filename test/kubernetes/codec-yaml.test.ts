@@ -63,6 +63,12 @@ describe('YAML', () => {
     expect(plain(`a: ${text}\n`)).toEqual({ a: value });
   });
 
+  test('has no halves of characters', () => {
+    expect(plain('a: "\\ud83d\\ude00"')).toEqual({ a: '😀' });
+    expect(() => plain('a: "\\ud83d"')).toThrow('yaml: found invalid Unicode character escape code');
+    expect(() => plain('"\\ude00x": a')).toThrow('yaml: found invalid Unicode character escape code');
+  });
+
   test('has keys of any kind as text, in order', () => {
     expect(plain('b: 1\n5: x\ny: z\n1.5: w\n')).toEqual({ b: 1, 5: 'x', true: 'z', '1.5': 'w' });
     expect(parseYaml(Buffer.from('c: 1\nb: 1\na: 1')).value).toHaveProperty('names', ['a', 'b', 'c']);
@@ -176,7 +182,7 @@ metadata:
     lines: |
       one
       two
-    merge: "<<"
+    merge: <<
     "n": "null"
     pair: 'a: b'
     span: "1:30"

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
-import { encodeList, type AnyList } from '../../server/dist/kubernetes/codec/encode-list.js';
+import { encodeItems, encodeList, type AnyList } from '../../server/dist/kubernetes/codec/encode-list.js';
 import { encode } from '../../server/dist/kubernetes/codec/encode.js';
 import { transform } from '../../server/dist/kubernetes/codec/transform.js';
 import type { LeaseObject } from '../../server/dist/kubernetes/lease-object.js';
 import type { LeaseList } from '../../server/dist/kubernetes/objects.js';
-import { leases, LeaseWorld } from './lease-world.js';
+import { leases, LeaseWorld, merge } from './lease-world.js';
 
 const objects = Array.from({ length: 7 }, (_, index): LeaseObject => {
   const metadata = { name: `lease-${index}`, namespace: 'default', creationTimestamp: '2026-01-01T00:00:00Z' };
@@ -29,7 +29,7 @@ describe('a list written piece by piece is the same as one written at once:', ()
       return transform(listOf(items), as, { includeObject: 'Metadata', nowMs: 0, withColumns: true }) as AnyList;
     };
     for (const cuts of [[0, 7], [0, 3, 5, 7], [0, 0, 7, 7], [0]]) {
-      const pieces = cuts.slice(1).map((end, index) => shown(objects.slice(cuts[index], end)));
+      const pieces = cuts.slice(1).map((end, index) => encodeItems(shown(objects.slice(cuts[index], end)), format));
       const whole = shown(cuts.length === 1 ? [] : objects);
       const { contentType, body } = await encodeList(shown([]), pieces, format, () => Promise.resolve());
       const expected = encode(whole, { format, pretty: false });
@@ -49,3 +49,22 @@ it('others have their turns between the pieces of a long list', async () => {
   // 200 leases are four pieces.
   expect(soon).toHaveBeenCalledTimes(4);
 });
+
+it.each(['application/json', 'application/vnd.kubernetes.protobuf'])(
+  'a long list that is asked for again says the same, but for what has changed since: %s',
+  async (accept) => {
+    const world = await LeaseWorld.start();
+    const names = Array.from({ length: 100 }, (_, index) => `lease-${String(index).padStart(3, '0')}`);
+    for (const name of names)
+      await world.ask('POST', leases, { body: { metadata: { name }, spec: { holderIdentity: 'hölder' } } });
+    const list = () => world.ask('GET', leases, { headers: { accept } });
+    const first = await list();
+    expect(first.text.match(/hölder/g)).toHaveLength(100);
+    expect((await list()).text).toBe(first.text);
+    const spec = { holderIdentity: 'another' };
+    await world.ask('PATCH', `${leases}/lease-050`, { body: { spec }, headers: merge });
+    const changed = await list();
+    expect(changed.text.match(/hölder/g)).toHaveLength(99);
+    expect(changed.text.match(/another/g)).toHaveLength(1);
+  },
+);

@@ -221,6 +221,23 @@ describe('a deletion', () => {
     expect((await api.create(heldBy('b'))).metadata.uid).not.toBe(metadata.uid);
   });
 
+  test.each(['Foreground', 'Background', 'Orphan'])('%s is not held up by finalizers of a garbage collector', async (policy) => {
+    for (const finalizer of ['orphan', 'foregroundDeletion']) {
+      await api.create(heldBy('a'), { finalizers: [finalizer] });
+      expect((await remove(undefined, `?propagationPolicy=${policy}&dryRun=All`)).status).toMatchObject({ status: 'Success' });
+      expect((await remove(undefined, `?propagationPolicy=${policy}`)).status).toMatchObject({ status: 'Success' });
+      expect((await api.ask('GET', one)).code).toBe(404);
+    }
+    await api.create(heldBy('a'), { finalizers: ['orphan', 'example.com/f'] });
+    expect((await remove(undefined, `?propagationPolicy=${policy}&dryRun=All`)).lease.metadata.finalizers).toEqual([
+      'example.com/f',
+    ]);
+    expect((await remove(undefined, `?propagationPolicy=${policy}`)).lease.metadata.finalizers).toEqual(['example.com/f']);
+    const body = { metadata: { finalizers: null } };
+    expect((await api.ask('PATCH', one, { body, headers: merge })).code).toBe(200);
+    expect((await api.ask('GET', one)).code).toBe(404);
+  });
+
   test('of a living lease of gRPC keeps the name for as long as its holder may believe in it', async () => {
     await api.world.grant('a');
     await api.world.clock.advance(4000);

@@ -12,9 +12,12 @@ let server: RunningServer;
 beforeAll(async () => {
   const request = parseOptions(['--listen', '127.0.0.1:0', '--http-listen', '127.0.0.1:0', '--store', 'memory:'], {});
   if (request.kind !== 'serve') throw new Error('asked for help');
-  // The calendar stands still: on a busy machine, a lease would be shown to be a second old that was new when it was recorded.
+  // Time stands still: on a busy machine, a lease would be shown to be a second old that was new when it was recorded. Nor does one of a
+  // case before expire meanwhile, with which the version would go on under who has just written and asks for the newest one.
   const wallMs = systemClock.wallMs();
-  server = await startServer(request.options, { clock: { ...systemClock, wallMs: () => wallMs } });
+  const monotonicMs = systemClock.monotonicMs();
+  const clock = { ...systemClock, wallMs: () => wallMs, monotonicMs: () => monotonicMs };
+  server = await startServer(request.options, { clock });
 });
 
 afterAll(() => server.drain());

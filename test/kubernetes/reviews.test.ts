@@ -148,7 +148,7 @@ describe('namespaces', () => {
     const { items } = answer.json as { items: { metadata: { name: string } }[] };
     expect(items.map(({ metadata }) => metadata.name)).toEqual(all);
     expect(items[3]).toEqual({
-      metadata: { name: 'team-a', labels: { 'kubernetes.io/metadata.name': 'team-a' } },
+      metadata: { name: 'team-a', resourceVersion: '7', labels: { 'kubernetes.io/metadata.name': 'team-a' } },
       spec: { finalizers: ['kubernetes'] },
       status: { phase: 'Active' },
     });

@@ -58,7 +58,7 @@ describe('a request for leases', () => {
     ['DELETE', `${group}/leases`, 'GET'],
     ['POST', `${group}/watch/leases`, 'GET'],
     ['POST', group, 'GET'],
-    ['DELETE', '/api/v1/namespaces/team', 'GET'],
+    ['DELETE', '/api/v1/namespaces', 'GET, POST'],
     ['GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', 'POST'],
     ['constructor', item, 'GET, PUT, PATCH, DELETE'],
   ])('%s %s is not allowed', async (method, url, allow) => {

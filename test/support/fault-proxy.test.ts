@@ -36,8 +36,8 @@ class Caller {
   state: 'open' | 'closed' | 'reset' = 'open';
   readonly #socket: Socket;
 
-  constructor() {
-    this.#socket = connect(Number(proxy.address.split(':')[1]), '127.0.0.1');
+  constructor(address = proxy.address) {
+    this.#socket = connect(portOf(address), '127.0.0.1');
     this.#socket.on('data', (chunk: Buffer) => (this.answers += chunk.toString()));
     this.#socket.on('error', () => (this.state = 'reset'));
     this.#socket.on('close', () => {
@@ -57,6 +57,10 @@ class Caller {
   reset(): void {
     this.#socket.resetAndDestroy();
   }
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':')[1]);
 }
 
 /** Long enough for what should not come. */
@@ -111,6 +115,16 @@ describe('a link', () => {
     const taken = new Caller();
     taken.say('three');
     await becomes(() => taken.answers, 'THREE');
+  });
+
+  it('that leads nowhere yet refuses, until it is told where to', async () => {
+    const link = await FaultProxy.to(0);
+    const early = new Caller(link.address);
+    await becomes(() => early.state, 'reset');
+    link.leadTo(portOf(proxy.address));
+    const taken = new Caller(link.address);
+    taken.say('one');
+    await becomes(() => taken.answers, 'ONE');
   });
 
   it('that is silenced forgets its connections, but not new ones', async () => {

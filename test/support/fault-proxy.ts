@@ -18,17 +18,17 @@ const fair: Weather = { held: new Set(), delayMs: 0, jitterMs: 0, refuses: false
 /** A link between clients and a server, whose faults a test chooses. TCP stays TCP: what is held back comes later, whole and in order. */
 export class FaultProxy {
   readonly #server = createServer({ allowHalfOpen: true }, (near) => {
-    this.#accept(near);
+    this.carry(near);
   });
   readonly #connections = new Set<Connection>();
-  readonly #port: number;
+  #port: number;
   #weather = fair;
 
   private constructor(port: number) {
     this.#port = port;
   }
 
-  /** A link to a server on this machine; it ends with the test. */
+  /** A link to a server on this machine; it ends with the test. Port 0: to none yet. */
   static async to(port: number): Promise<FaultProxy> {
     const proxy = new FaultProxy(port);
     proxy.#server.listen(0, '127.0.0.1');
@@ -42,6 +42,11 @@ export class FaultProxy {
 
   get address(): string {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** New connections go to this port, where the server is after a restart. */
+  leadTo(port: number): void {
+    this.#port = port;
   }
 
   /** How many connections are open, at one end at least. */
@@ -82,13 +87,9 @@ export class FaultProxy {
     this.#change(fair);
   }
 
-  #change(weather: Partial<Weather>): void {
-    this.#weather = { ...this.#weather, ...weather };
-    for (const connection of this.#connections) connection.flush();
-  }
-
-  #accept(near: Socket): void {
-    if (this.#weather.refuses) {
+  /** Carries a connection that was accepted elsewhere, with its ends apart (`allowHalfOpen`), on this link. */
+  carry(near: Socket): void {
+    if (this.#weather.refuses || this.#port === 0) {
       near.on('error', () => undefined).resetAndDestroy();
       return;
     }
@@ -100,6 +101,11 @@ export class FaultProxy {
         if (near.closed && far.closed) this.#connections.delete(connection);
       });
     }
+  }
+
+  #change(weather: Partial<Weather>): void {
+    this.#weather = { ...this.#weather, ...weather };
+    for (const connection of this.#connections) connection.flush();
   }
 }
 

@@ -4,6 +4,14 @@ import type { LeaseRecord } from './record.js';
 /** A duration that no lease outlives, in milliseconds: Kubernetes' leases without a duration never expire. */
 const foreverMs = 1e14;
 
+/**
+ * What holds up the deletion of a record: its finalizers, but for the two that Kubernetes' garbage collector takes away when it has seen
+ * to whatever belongs to the object. Nothing belongs to a lease.
+ */
+export function finalizersInTheWay({ finalizers }: Pick<KubernetesPart, 'finalizers'>): readonly string[] {
+  return finalizers.filter((finalizer) => finalizer !== 'orphan' && finalizer !== 'foregroundDeletion');
+}
+
 /** What the Kubernetes API shows as the spec of a record: what was written through it, or else what the record amounts to. */
 export function kubernetesSpec(record: LeaseRecord): KubernetesSpec {
   const written = record.kubernetes?.spec;

@@ -1,6 +1,6 @@
 import type { KubernetesSpec } from '@leasehold/core';
 import { goQuote } from './codec/go-quote.js';
-import type { LeaseObject, OwnerReference } from './lease-object.js';
+import type { LeaseObject, ObjectMeta, OwnerReference } from './lease-object.js';
 import { withoutNothing, type LooseMeta } from './object-meta.js';
 import { badRequest, leaseInvalid, StatusError } from './status.js';
 import { validateCreate, validateUpdate } from './validation.js';
@@ -29,11 +29,12 @@ export function admitCreate({ metadata, spec = {}, ...object }: LeaseObject): Le
  *
  * @throws {StatusError} 422: its fields break rules, or it changes what cannot be changed.
  */
-export function admitUpdate({ metadata, spec = {}, ...object }: LeaseObject, before: LeaseObject): LeaseObject {
+export function admitUpdate(object: LeaseObject, before: LeaseObject): LeaseObject {
+  const { metadata, spec = {} } = object;
   const { generation, uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = before.metadata;
-  const { selfLink, ...kept } = metadata;
   const restored: LooseMeta = {
-    ...kept,
+    ...metadata,
+    selfLink: undefined,
     generation,
     uid: (metadata.uid ?? '') === '' ? uid : metadata.uid,
     creationTimestamp,
@@ -65,14 +66,16 @@ export function inPlace(object: LeaseObject, { namespace, name }: LeasePlace): L
   if (metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
-  const given = metadata.name ?? '';
-  if (name !== undefined && given === '') {
+  if (name !== undefined) checkName(metadata, name);
+  return metadata.namespace === namespace ? object : { ...object, metadata: { ...metadata, namespace } };
+}
+
+/** Checks that an object has the name of its path. @throws {StatusError} 400 */
+export function checkName({ name: given = '' }: ObjectMeta, name: string): void {
+  if (given === '') {
     throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   }
-  if (name !== undefined && given !== name) {
-    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
-  }
-  return metadata.namespace === namespace ? object : { ...object, metadata: { ...metadata, namespace } };
+  if (given !== name) throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
 }
 
 /** The object with each owner once, and whose uid came twice. */
@@ -91,6 +94,8 @@ export function withOwnersOnce(object: LeaseObject): { readonly object: LeaseObj
 }
 
 /** Without what Kubernetes keeps only where elections are coordinated (its feature gate CoordinatedLeaderElection). */
-function served({ strategy, preferredHolder, ...spec }: KubernetesSpec): KubernetesSpec {
-  return spec;
+function served(spec: KubernetesSpec): KubernetesSpec {
+  if (spec.strategy === undefined && spec.preferredHolder === undefined) return spec;
+  const { strategy, preferredHolder, ...kept } = spec;
+  return kept;
 }

@@ -49,7 +49,7 @@ export class KubernetesApi implements HttpApi {
 }
 
 function onWhole(action: ResourceAction): Action {
-  return { ...action, subresource: '' };
+  return { subresource: '', ...action };
 }
 
 function endpointOf(methods: Route['methods'], name: string): Endpoint | undefined {

@@ -7,17 +7,20 @@ import {
   type StringMap,
   type WriteCommand,
 } from '@leasehold/core';
+import { wholeSeconds } from './codec/time.js';
 import { sameJson, type Json } from './json.js';
 import type { FieldsV1, LeaseObject, ManagedFieldsEntry, ObjectMeta, OwnerReference } from './lease-object.js';
 import { withoutNothing } from './object-meta.js';
 
 /** The object that a record is shown as: what clients have written, and what this server says of it in annotations of its own. */
 export function toObject(record: LeaseRecord): LeaseObject {
-  return withAnnotations(toClientObject(record), {
+  const object = toClientObject(record);
+  const annotations = {
     ...record.annotations,
-    [`${ownPrefix}state`]: record.state,
-    [`${ownPrefix}token`]: String(record.fencingToken),
-  });
+    'leasehold.dev/state': record.state,
+    'leasehold.dev/token': String(record.fencingToken),
+  };
+  return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
 /** The object without what this server says of it. Writes are compared with this one: of the other part, clients write nothing. */
@@ -47,8 +50,10 @@ export function toClientObject(record: LeaseRecord): LeaseObject {
 
 /** An object as a client has written it, without what it says in the annotations that are this server's. */
 export function withoutOwnAnnotations(object: LeaseObject): LeaseObject {
-  const { annotations } = object.metadata;
-  return annotations === undefined ? object : withAnnotations(object, ofClients(annotations));
+  const { annotations: all, ...metadata } = object.metadata;
+  if (all === undefined) return object;
+  const annotations = ofClients(all);
+  return { ...object, metadata: isEmpty(annotations) ? metadata : { ...metadata, annotations } };
 }
 
 /** Whether an annotation is this server's. */
@@ -80,7 +85,7 @@ type WrittenParts = Pick<WriteCommand, 'resourceVersion' | 'spec' | 'labels' | '
 
 /** Milliseconds since 1970 as `Time` of meta/v1. */
 export function toTime(wallMs: number): string {
-  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
+  return wholeSeconds(wallMs);
 }
 
 /** What a record has that was never written through this API. */
@@ -90,13 +95,6 @@ const nothing: Partial<KubernetesPart> = {};
 const ownPrefix = 'leasehold.dev/';
 
 const leaseVersion = 'coordination.k8s.io/v1';
-
-function withAnnotations(
-  { metadata: { annotations: _, ...metadata }, ...object }: LeaseObject,
-  annotations: StringMap,
-): LeaseObject {
-  return { ...object, metadata: isEmpty(annotations) ? metadata : { ...metadata, annotations } };
-}
 
 function toPart(metadata: ObjectMeta, live: LiveLease | undefined): WrittenParts['part'] {
   const { generateName = '', generation, ownerReferences = [], finalizers = [] } = metadata;

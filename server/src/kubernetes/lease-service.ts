@@ -9,6 +9,7 @@ import { putLease } from './handlers/update.js';
 import type { LeaseApi, StreamAnswer } from './lease-api.js';
 import { Slots } from './list/slots.js';
 import type { ApiAnswer, ApiRequest, LeaseTarget } from './request.js';
+import { catchUp } from './versions.js';
 import { watchLeases } from './watch/watch-leases.js';
 
 /** Leases as the Kubernetes API has them, over the coordinator that gRPC works with as well. */
@@ -51,10 +52,8 @@ export class LeaseService implements LeaseApi {
     return watchLeases(await this.#caughtUp(request), request, target, stream);
   }
 
-  /** Whoever reads and names a version is content with what this server has come to. */
-  async #caughtUp({ method, query }: ApiRequest): Promise<LeaseContext> {
-    const isContent = method === 'GET' && (query.get('resourceVersion') ?? '') !== '';
-    if (!isContent) await this.#context.engine.current().catchUp();
+  async #caughtUp(request: ApiRequest): Promise<LeaseContext> {
+    await catchUp(this.#context.engine.current(), request);
     return this.#context;
   }
 }

@@ -1,5 +1,6 @@
 import { formats, mediaTypes, type Format } from './codec/media-type.js';
 import type { Representation } from './codec/encode.js';
+import { Memo } from './memo.js';
 import type { ApiRequest } from './request.js';
 import { StatusError } from './status.js';
 
@@ -45,8 +46,7 @@ export function negotiateList(request: Pick<ApiRequest, 'header' | 'query'>): Ne
 export function checkAccept({ header }: Pick<ApiRequest, 'header'>, types: readonly string[]): void {
   const accept = header('accept') ?? '';
   if (accept === '') return;
-  const named = accept.split(',').map((part) => trimSpaces(part.split(';', 1)[0] ?? ''));
-  if (named.some((type) => type === '*/*' || types.includes(type))) return;
+  if (accepts.of(accept).named.some((type) => type === '*/*' || types.includes(type))) return;
   const message = `406: Not Acceptable\n\nAvailable representations: ${types.join(', ')}`;
   throw new StatusError(406, 'NotAcceptable', message, { details: {} });
 }
@@ -56,8 +56,8 @@ export function chooseFormat(request: Pick<ApiRequest, 'header' | 'query'>, allo
   const pretty = wantsPretty(request);
   const accept = request.header('accept') ?? '';
   if (accept === '') return { format: 'json', pretty, as: undefined };
-  for (const clause of parseAccept(accept)) {
-    const as = transformOf(clause);
+  for (const clause of accepts.of(accept).clauses) {
+    const { as } = clause;
     const format = formats.find((candidate) => matches(clause, candidate) && isServed(clause, as, candidate, allowed));
     if (format !== undefined) return { format, pretty: pretty || clause.parameters.get('pretty') === '1', as };
   }
@@ -94,7 +94,14 @@ interface Clause {
   readonly subtype: string;
   readonly quality: number;
   readonly parameters: ReadonlyMap<string, string>;
+  readonly as: Transform | undefined;
 }
+
+/** What a header names: to the letter, and as it is meant. Clients are programs, of which few kinds send always the same. */
+const accepts = new Memo(100, (accept) => ({
+  named: accept.split(',').map((part) => trimSpaces(part.split(';', 1)[0] ?? '')),
+  clauses: parseAccept(accept),
+}));
 
 /** The parts of the header, best first: by quality, then those without wildcards, then as they stand. */
 function parseAccept(accept: string): Clause[] {
@@ -125,7 +132,13 @@ function parseClause(text: string): Clause | undefined {
   if (more.length > 0 || (subtype === '' && type !== '*')) return undefined;
   const parameters = parseParameters(rest);
   const quality = parameters.get('q');
-  return { type, subtype: subtype === '' ? '*' : subtype, quality: quality === undefined ? 1 : Number(quality) || 0, parameters };
+  return {
+    type,
+    subtype: subtype === '' ? '*' : subtype,
+    quality: quality === undefined ? 1 : Number(quality) || 0,
+    parameters,
+    as: transformOf(parameters),
+  };
 }
 
 function parseParameters(texts: readonly string[]): ReadonlyMap<string, string> {
@@ -148,14 +161,17 @@ function isServed({ parameters }: Clause, as: Transform | undefined, format: For
   return (parameters.get('sv') ?? 'v1') === 'v1' && (as === undefined || allowed(as, format));
 }
 
-function transformOf({ parameters }: Clause): Transform | undefined {
+function transformOf(parameters: Clause['parameters']): Transform | undefined {
   const [kind, group, version] = ['as', 'g', 'v'].map((name) => parameters.get(name));
   if (kind === undefined && group === undefined && version === undefined) return undefined;
   return { kind: kind ?? '', group: group ?? '', version: version ?? '' };
 }
 
 function trimSpaces(text: string): string {
-  return text.replace(/^ +| +$/g, '');
+  let [start, end] = [0, text.length];
+  while (text[start] === ' ') start += 1;
+  while (end > start && text[end - 1] === ' ') end -= 1;
+  return text.slice(start, end);
 }
 
 /** By the query parameter, or else for clients behind which people sit. */

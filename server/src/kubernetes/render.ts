@@ -1,7 +1,7 @@
 import { encode, type AnyObject } from './codec/encode.js';
 import { parseIncludeObject, type IncludeObject } from './codec/table.js';
 import type { ObjectMeta } from './lease-object.js';
-import { negotiate, type Transform } from './negotiate.js';
+import { negotiate, negotiateList, type Transform } from './negotiate.js';
 import type { ListMeta, TableColumn } from './objects.js';
 import type { ApiAnswer, ApiRequest } from './request.js';
 import { StatusError } from './status.js';
@@ -34,15 +34,26 @@ interface ItemList<T> extends AnyObject {
 
 /** Answers with an object or a list in the format and the form that the client has asked for. @throws {StatusError} 406 */
 export function renderAs<T extends Item>(request: ApiRequest, code: number, answer: T | ItemList<T>, lines: Lines<T>): ApiAnswer {
-  const { as, ...representation } = negotiate(request);
-  if (as === undefined) {
-    return { code, ...encode('items' in answer ? withoutKinds(answer) : answer, representation) };
-  }
-  const transformed =
-    as.kind === 'Table'
-      ? toTable(answer, lines, { as, include: parseIncludeObject(request.query.get('includeObject')) })
-      : toPartial(answer, as);
-  return { code, ...encode(transformed, representation) };
+  const { as, ...representation } = 'items' in answer ? negotiateList(request) : negotiate(request);
+  const includeObject = as?.kind === 'Table' ? parseIncludeObject(request.query.get('includeObject')) : 'None';
+  return { code, ...encode(transformAs(answer, lines, as, { includeObject, withColumns: true }), representation) };
+}
+
+/** Turns an object or a list into the kind that the client has negotiated. @throws {StatusError} 406 */
+export function transformAs<T extends Item>(
+  answer: T | ItemList<T>,
+  lines: Lines<T>,
+  as: Transform | undefined,
+  options: TableForm,
+): AnyObject {
+  if (as === undefined) return 'items' in answer ? withoutKinds(answer) : answer;
+  return as.kind === 'Table' ? toTable(answer, lines, as, options) : toPartial(answer, as);
+}
+
+interface TableForm {
+  readonly includeObject: IncludeObject;
+  /** Of a watch only the first table has the columns. */
+  readonly withColumns: boolean;
 }
 
 /** In a list, the kind of its items stands with the list. */
@@ -54,15 +65,18 @@ function withoutKinds<T extends Item>(list: ItemList<T>): AnyObject {
 function toTable<T extends Item>(
   answer: T | ItemList<T>,
   { columns, cells }: Lines<T>,
-  { as, include }: { as: Transform; include: IncludeObject },
+  as: Transform,
+  { includeObject, withColumns }: TableForm,
 ): AnyObject {
   const items = 'items' in answer ? answer.items : [answer];
   const rows = items.map((item) => ({
     cells: cells(item),
-    object: include === 'None' ? null : include === 'Object' ? item : partialOf(item, as),
+    object: includeObject === 'None' ? null : includeObject === 'Object' ? item : partialOf(item, as),
   }));
-  const metadata = 'items' in answer ? answer.metadata : {};
-  return { kind: 'Table', apiVersion: versionOf(as), metadata, columnDefinitions: columns, rows } as AnyObject;
+  const { resourceVersion } = answer.metadata;
+  const metadata = 'items' in answer ? answer.metadata : resourceVersion === undefined ? {} : { resourceVersion };
+  const columnDefinitions = withColumns ? columns : null;
+  return { kind: 'Table', apiVersion: versionOf(as), metadata, columnDefinitions, rows } as AnyObject;
 }
 
 function toPartial<T extends Item>(answer: T | ItemList<T>, as: Transform): AnyObject {

@@ -26,6 +26,8 @@ export interface ResourceAction {
   readonly group: string;
   readonly version: string;
   readonly resource: string;
+  /** A part of the object, such as its status; absent: it is about the whole. */
+  readonly subresource?: string;
   /** Empty: all namespaces, or the resource has none. */
   readonly namespace: string;
   /** Empty: all of them, or one that has no name yet. */

@@ -7,7 +7,7 @@ import { eventRoutes } from './events.js';
 import { healthRoutes, type CoordinatorHolder } from './health.js';
 import type { LeaseApi } from './lease-api.js';
 import { leaseRoutes } from './lease-routes.js';
-import { namespaceRoutes } from './namespaces.js';
+import { namespaceRoutes } from './namespaces/routes.js';
 import type { Route } from './router.js';
 
 /** What the paths lead to. */
@@ -22,7 +22,7 @@ export interface RoutesContext {
 export function createRoutes({ leases, engine, authorizer, clock }: RoutesContext): readonly Route[] {
   return [
     ...leaseRoutes(leases),
-    ...namespaceRoutes(engine),
+    ...namespaceRoutes({ engine, clock }),
     ...eventRoutes(engine),
     ...reviewRoutes(authorizer, clock),
     ...discoveryRoutes(),

@@ -1,5 +1,6 @@
 import { LeaseError, type LeaseCoordinator } from '@leasehold/core';
 import { goQuote } from './codec/go-quote.js';
+import type { ApiRequest } from './request.js';
 import { StatusError } from './status.js';
 
 /**
@@ -33,6 +34,15 @@ export function badQueriedVersion(text: string, why: string): string {
   return `resourceVersion: Invalid value: ${goQuote(text)}: ${why}`;
 }
 
+/** Whoever reads and names a version is content with what this server has come to; everybody else is answered with what there is. */
+export async function catchUp(
+  coordinator: LeaseCoordinator,
+  { method, query }: Pick<ApiRequest, 'method' | 'query'>,
+): Promise<void> {
+  const isContent = method === 'GET' && (query.get('resourceVersion') ?? '') !== '';
+  if (!isContent) await coordinator.catchUp();
+}
+
 /** Waits a moment for a version that there has not been yet. @throws {StatusError} 504: it does not come. */
 export async function awaitVersion(coordinator: LeaseCoordinator, version: bigint): Promise<void> {
   try {
@@ -55,6 +65,7 @@ export function tooLargeVersion(version: bigint, current: bigint): StatusError {
 
 /** Digits by the million take their time, and a body has room for them. */
 function isTooLarge(digits: string): boolean {
+  if (digits.length < 20) return false;
   const significant = digits.replace(/^0+/, '');
   return significant.length > 20 || BigInt(significant) > versionMax;
 }

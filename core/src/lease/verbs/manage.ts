@@ -2,6 +2,7 @@ import type { CreateCommand, DeleteCommand, UpdateCommand } from '../commands.js
 import { changing, recordOf, refuse, type Decision } from '../decision.js';
 import { LeaseError } from '../errors.js';
 import type { KubernetesPart } from '../kubernetes-part.js';
+import { finalizersInTheWay } from '../kubernetes.js';
 import { emptyMap, isHeld, leaseKey, sameMap, type LeaseRecord, type StringMap } from '../record.js';
 import { detailOf, notFound, notTheHolder, staleVersion, visible } from '../refusals.js';
 import { inTheWayMs, situationOf, type Moment, type Standing } from '../situation.js';
@@ -92,7 +93,7 @@ export function decideDelete(standing: Standing, command: DeleteCommand, moment:
   if (refusal !== undefined) {
     return refuse(refusal);
   }
-  if (record.kubernetes !== undefined && record.kubernetes.finalizers.length > 0) {
+  if (record.kubernetes !== undefined && finalizersInTheWay(record.kubernetes).length > 0) {
     return mark(record, record.kubernetes, moment);
   }
   return command.force ? remove(record, undefined, undefined) : decideRemoval(standing, record, moment);
@@ -158,7 +159,8 @@ function mark(record: LeaseRecord, part: KubernetesPart, moment: Moment): Decisi
 /** Kubernetes counts the mark as a change of what is wanted, where such changes are counted. */
 export function markedPart(part: KubernetesPart, deletionTimeMs: number): KubernetesPart {
   const { generation = 0 } = part;
-  return { ...part, ...(generation > 0 ? { generation: generation + 1 } : {}), deletionTimeMs };
+  const finalizers = finalizersInTheWay(part);
+  return { ...part, ...(generation > 0 ? { generation: generation + 1 } : {}), finalizers, deletionTimeMs };
 }
 
 function guardDelete(standing: Standing, record: LeaseRecord, command: DeleteCommand, moment: Moment): LeaseError | undefined {

@@ -85,22 +85,19 @@ function write(record: LeaseRecord, { spec, labels, annotations, part }: WriteCo
 
 /** Why the spec cannot be written now. */
 function refusalOfSpec(standing: Standing, record: LeaseRecord, command: WriteCommand, moment: Moment): LeaseError | undefined {
-  const detail = detailOf(standing, record, moment);
-  const name = `${record.namespace}/${record.name}`;
+  const held = (why: string): LeaseError =>
+    new LeaseError('LEASE_HELD', `Lease ${record.namespace}/${record.name} ${why}`, detailOf(standing, record, moment));
   const holder = command.spec.holderIdentity ?? '';
   if (!isHeld(record)) {
     if (holder === '' || situationOf(standing, moment.nowMs) !== 'delayed') return undefined;
-    const message = `Lease ${name} cannot be granted: its lock delay runs, ${Math.ceil(inTheWayMs(standing, moment.nowMs))} ms left`;
-    return new LeaseError('LEASE_HELD', message, detail);
+    return held(`cannot be granted: its lock delay runs, ${Math.ceil(inTheWayMs(standing, moment.nowMs))} ms left`);
   }
   if (record.origin === 'grpc') {
-    const message = `Lease ${name} is held over gRPC by ${JSON.stringify(record.holder)}: its spec cannot be written while it lives`;
-    return new LeaseError('LEASE_HELD', message, detail);
+    return held(`is held over gRPC by ${JSON.stringify(record.holder)}: its spec cannot be written while it lives`);
   }
   if (record.revoking !== undefined && holder !== '') return revoked(standing, record, moment);
   if (command.strict && holder !== '' && holder !== record.holder) {
-    const message = `Lease ${name} is held by ${JSON.stringify(record.holder)}: a living lease is not taken from its holder`;
-    return new LeaseError('LEASE_HELD', message, detail);
+    return held(`is held by ${JSON.stringify(record.holder)}: a living lease is not taken from its holder`);
   }
   return undefined;
 }

@@ -10,9 +10,9 @@ export function forbidden(user: UserInfo, action: Action, reason: string | undef
     const message = `forbidden: ${who} cannot ${action.verb} path ${JSON.stringify(action.path)}${because}`;
     return new StatusError(403, 'Forbidden', message, { details: {} });
   }
-  const { verb, group, resource, namespace, name } = action;
+  const { verb, group, resource, subresource, namespace, name } = action;
   const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
-  const what = `resource ${JSON.stringify(resource)} in API group ${JSON.stringify(group)} ${where}`;
+  const what = `resource ${JSON.stringify(subresource === '' ? resource : `${resource}/${subresource}`)} in API group ${JSON.stringify(group)} ${where}`;
   const object = `${group === '' ? resource : `${resource}.${group}`}${name === '' ? '' : ` ${JSON.stringify(name)}`}`;
   const details = { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind: resource };
   return new StatusError(403, 'Forbidden', `${object} is forbidden: ${who} cannot ${verb} ${what}${because}`, { details });

@@ -209,7 +209,7 @@ function withDefaults<T>(kind: Kind<T>, opened: Opened): Opened {
 
 /** Whether something does not name its version. A group without one does not, either: `coordination.k8s.io/`. */
 function isOpen<T>({ apiVersion }: Kind<T>, opened: Opened): boolean {
-  return opened.apiVersion === '' || opened.apiVersion === apiVersion.replace(/[^/]+$/, '');
+  return opened.apiVersion === '' || (opened.apiVersion.endsWith('/') && opened.apiVersion === apiVersion.replace(/[^/]+$/, ''));
 }
 
 function decodeOpened<T>(kind: Kind<T>, opened: Opened): { object: T; complaints: readonly string[] } {
@@ -258,7 +258,8 @@ const coreKinds: ReadonlySet<string> = new Set([
 
 /** @throws DocumentError for what is no version of a group */
 function checkedVersion(apiVersion: string): string {
-  if (apiVersion.split('/').length > 2) throw new DocumentError(`unexpected GroupVersion string: ${apiVersion}`);
+  if (apiVersion.indexOf('/') !== apiVersion.lastIndexOf('/'))
+    throw new DocumentError(`unexpected GroupVersion string: ${apiVersion}`);
   return apiVersion === '/' ? '' : apiVersion;
 }
 

@@ -1,6 +1,6 @@
 import type { LeaseList, PartialObjectMetadataList, Table } from '../objects.js';
 import { toWritten, type Encoded } from './encode.js';
-import { sealEnvelope } from './envelope.js';
+import { sealParts } from './envelope.js';
 import { protobufShapes } from './kinds.js';
 import { mediaTypes, type Format } from './media-type.js';
 import { writeMessage } from './protobuf.js';
@@ -14,21 +14,19 @@ export type AnyList = LeaseList | PartialObjectMetadataList | Table;
  * Writes a list piece by piece, as `encode` would write the whole of it, without indentation.
  *
  * @param head the list with nothing in it.
- * @param pieces lists of the same kind, of which only what is in them counts. They are asked for one after the other.
+ * @param pieces what is in it, as `encodeItems` writes lists of the same kind. They are asked for one after the other.
  * @param turn lets others have a turn between two pieces.
  */
 export async function encodeList(
   head: AnyList,
-  pieces: Iterable<AnyList>,
+  pieces: Iterable<string | Uint8Array>,
   format: Format,
   turn: () => Promise<void>,
 ): Promise<Encoded> {
   const shape = format === 'protobuf' ? protobufShapes.get(head.kind) : undefined;
   const written: (string | Uint8Array)[] = [];
-  const items = shape === undefined ? undefined : itemsOf(shape);
   for (const piece of pieces) {
-    if (format === 'yaml') written.push(toYaml(itemsIn(piece)));
-    else written.push(items === undefined ? itemsText(piece) : writeMessage(items, toWritten(piece)));
+    written.push(piece);
     await turn();
   }
   if (format === 'yaml') {
@@ -44,8 +42,15 @@ export async function encodeList(
     // What is in a list stands at its end.
     return { contentType: mediaTypes.json, body: `${whole.slice(0, -']}'.length)}${texts.join(',')}]}\n` };
   }
-  const raw = Buffer.concat([writeMessage(shape, toWritten(head)), ...(written as Uint8Array[])]);
-  return { contentType: mediaTypes.protobuf, body: sealEnvelope({ apiVersion: head.apiVersion, kind: head.kind, raw }) };
+  const parts = [writeMessage(shape, toWritten(head)), ...(written as Uint8Array[])];
+  return { contentType: mediaTypes.protobuf, body: sealParts(head, parts) };
+}
+
+/** Writes what is in a list, as it stands in the list. */
+export function encodeItems(list: AnyList, format: Format): string | Uint8Array {
+  if (format === 'yaml') return toYaml(itemsIn(list));
+  const shape = format === 'protobuf' ? protobufShapes.get(list.kind) : undefined;
+  return shape === undefined ? itemsText(list) : writeMessage(itemsOf(shape), toWritten(list));
 }
 
 /** What is in a list, without the brackets. */

@@ -1,7 +1,7 @@
 import type { KubernetesSpec } from '@leasehold/core';
 import type { LeaseObject } from '../lease-object.js';
 import type { LeaseList } from '../objects.js';
-import { sealEnvelope } from './envelope.js';
+import { sealObject } from './envelope.js';
 import { protobufShapes } from './kinds.js';
 import { mediaTypes, type Format } from './media-type.js';
 import { writeMessage } from './protobuf.js';
@@ -33,8 +33,7 @@ export function encode(object: AnyObject, { format, pretty }: Representation): E
   const written = toWritten(object);
   const shape = format === 'protobuf' ? protobufShapes.get(object.kind) : undefined;
   if (shape !== undefined) {
-    const raw = writeMessage(shape, written);
-    return { contentType: mediaTypes.protobuf, body: sealEnvelope({ apiVersion: object.apiVersion, kind: object.kind, raw }) };
+    return { contentType: mediaTypes.protobuf, body: sealObject(shape, written) };
   }
   if (format === 'yaml') return { contentType: mediaTypes.yaml, body: toYaml(written) };
   return { contentType: mediaTypes.json, body: pretty ? JSON.stringify(written, null, 2) : `${JSON.stringify(written)}\n` };
@@ -62,11 +61,11 @@ export function encodeWatchEvent(type: WatchEventType, object: AnyObject, format
 }
 
 /** An object as every encoding has it: leases always have a spec, and in a list their kind stands with the list. */
-export function toWritten(object: AnyObject): object {
-  if (object.kind === 'Lease') return { ...object, spec: writtenSpec((object as LeaseObject).spec) };
+export function toWritten(object: AnyObject): AnyObject {
+  if (object.kind === 'Lease') return { ...object, spec: writtenSpec((object as LeaseObject).spec) } as AnyObject;
   if (object.kind !== 'LeaseList') return object;
   const items = (object as LeaseList).items.map(({ metadata, spec }) => ({ metadata, spec: writtenSpec(spec) }));
-  return { ...object, items };
+  return { ...object, items } as AnyObject;
 }
 
 function writtenSpec(spec: KubernetesSpec = {}): object {

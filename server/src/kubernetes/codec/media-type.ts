@@ -1,3 +1,4 @@
+import { Memo } from '../memo.js';
 import { StatusError } from '../status.js';
 
 /** How objects travel. */
@@ -33,11 +34,16 @@ export function parseMediaType(text: string): MediaType {
  */
 export function formatOfBody(contentType: string | undefined): Format {
   if (contentType === undefined || contentType === '') return 'json';
-  const type = contentType === mediaTypes.protobuf ? contentType : parseMediaType(contentType).type;
-  const format = areParameters.test(contentType) ? formats.find((candidate) => mediaTypes[candidate] === type) : undefined;
+  const format = types.of(contentType);
   if (format === undefined) throw unsupportedMediaType(Object.values(mediaTypes));
   return format;
 }
+
+/** What a content type means here. */
+const types = new Memo(100, (contentType): Format | undefined => {
+  const { type } = parseMediaType(contentType);
+  return areParameters.test(contentType) ? formats.find((candidate) => mediaTypes[candidate] === type) : undefined;
+});
 
 /** What may stand behind the type (RFC 2045), and a semicolon too many. */
 const areParameters = /^[^;]*(?:;\s*[^\s;=",/]+\s*=\s*(?:[^\s;",=/]+|"(?:[^"\\]|\\.)*")\s*)*;?\s*$/;

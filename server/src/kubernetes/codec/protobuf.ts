@@ -1,6 +1,7 @@
-import { DocumentError, type DocumentValue } from './document.js';
-import { toFieldTree, unreadable } from './json-decode.js';
-import { parseJson, toText } from './json-parse.js';
+import type { FieldsV1 } from '../lease-object.js';
+import { DocumentError } from './document.js';
+import { fieldTreeBytes, parseFieldTree } from './field-trees.js';
+import { toText } from './json-parse.js';
 import {
   bytes,
   emptyOf,
@@ -94,14 +95,7 @@ function readTime({ fraction }: Instant, reader: WireReader): string | undefined
 }
 
 function readFieldTree(reader: WireReader): unknown {
-  const raw = readStruct(fieldsV1, reader, {})['raw'] as Uint8Array;
-  let tree: DocumentValue;
-  try {
-    tree = parseJson(toText(raw));
-  } catch {
-    return unreadable;
-  }
-  return toFieldTree(tree);
+  return parseFieldTree(toText(readStruct(fieldsV1, reader, {})['raw'] as Uint8Array));
 }
 
 function readElement({ of }: List, reader: WireReader, elements: unknown[]): unknown[] {
@@ -115,8 +109,8 @@ function readEntry(reader: WireReader, entries: Record<string, string>): Record<
   return entries;
 }
 
-/** From the last field to the first, as the writer works. */
-function writeStruct(shape: Struct, object: object, writer: WireWriter): void {
+/** Writes the fields of a message in front of what has been written: from the last to the first, as the writer works. */
+export function writeStruct(shape: Struct, object: object, writer: WireWriter): void {
   const values = object as Readonly<Record<string, unknown>>;
   for (const { name, number, presence, shape: inner } of shape.numbered) {
     const value = values[name];
@@ -128,9 +122,11 @@ function writeStruct(shape: Struct, object: object, writer: WireWriter): void {
   }
 }
 
-function writeField(number: number, shape: Shape, value: unknown, writer: WireWriter): void {
+/** Writes a field in front of those that have been written. */
+export function writeField(number: number, shape: Shape, value: unknown, writer: WireWriter): void {
   if (shape.form === 'list') {
-    for (const element of [...(value as readonly unknown[])].reverse()) writeField(number, shape.of, element, writer);
+    const elements = value as readonly unknown[];
+    for (let index = elements.length - 1; index >= 0; index -= 1) writeField(number, shape.of, elements[index], writer);
   } else if (shape.form === 'map') {
     writeMap(number, value as Readonly<Record<string, string>>, writer);
   } else if (wireTypeOf(shape) === wireType.varint) {
@@ -153,7 +149,7 @@ function writeContent(shape: Shape, value: unknown, writer: WireWriter): void {
   } else if (shape.form === 'struct') {
     writeStruct(shape, value as object, writer);
   } else if (shape.form === 'fields') {
-    writeStruct(fieldsV1, { raw: Buffer.from(JSON.stringify(value)) }, writer);
+    writeStruct(fieldsV1, { raw: fieldTreeBytes(value as FieldsV1) }, writer);
   } else if (value !== undefined && value !== null) {
     writeStruct(timestamp, timeToParts(value as string), writer);
   }

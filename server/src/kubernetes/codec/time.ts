@@ -1,3 +1,4 @@
+import { Memo } from '../memo.js';
 import { DocumentError } from './document.js';
 import { goQuote } from './go-quote.js';
 
@@ -49,9 +50,17 @@ export function timeFromParts(seconds: number, nanos: number, fraction: Fraction
   return time === zeroTime ? undefined : time;
 }
 
+/** Milliseconds since 1970 as a time in whole seconds. @throws DocumentError where the year does not have four digits */
+export function wholeSeconds(ms: number): string {
+  const time = format(Math.floor(ms / 1000), '', 0);
+  if (time === undefined) throw new DocumentError(`the year of ${ms} ms since 1970 has more than four digits`);
+  return time;
+}
+
 /** The parts of a time that `parseTime` has made. */
 export function timeToParts(time: string): { seconds: number; nanos: number } {
-  return { seconds: Date.parse(`${time.slice(0, 19)}Z`) / 1000, nanos: Number(time.slice(20, 26).replace('Z', '')) * 1000 };
+  const ofDay = (Number(time.slice(11, 13)) * 60 + Number(time.slice(14, 16))) * 60 + Number(time.slice(17, 19));
+  return { seconds: daySeconds.of(time.slice(0, 10)) + ofDay, nanos: Number(time.slice(20, 26)) * 1000 };
 }
 
 /** Go's zero time as a `MicroTime`: Kubernetes keeps it, and shows it as `null`. */
@@ -59,9 +68,22 @@ export const zeroMicroTime = '0001-01-01T00:00:00.000000Z';
 
 function format(seconds: number, micros: string, fraction: Fraction): string | undefined {
   if (!(seconds >= firstSecond && seconds <= lastSecond)) return undefined;
-  const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
+  const day = Math.floor(seconds / secondsOfDay);
+  const ofDay = seconds - day * secondsOfDay;
+  const ofHour = ofDay % 3600;
+  const whole = `${dates.of(String(day))}T${twoDigits(ofDay / 3600)}:${twoDigits(ofHour / 60)}:${twoDigits(ofHour % 60)}`;
   return fraction === 0 ? `${whole}Z` : `${whole}.${micros}Z`;
 }
+
+function twoDigits(number: number): string {
+  return number < 10 ? `0${Math.trunc(number)}` : String(Math.trunc(number));
+}
+
+const secondsOfDay = 86_400;
+
+/** A lease says four times of few days: only those are reckoned as a calendar. */
+const dates = new Memo(100, (day) => new Date(Number(day) * secondsOfDay * 1000).toISOString().slice(0, 10));
+const daySeconds = new Memo(100, (date) => Date.parse(date) / 1000);
 
 function firstOutOfRange(part: (index: number) => string): string | undefined {
   const found = ranges.find(([index, , min, max]) => Number(part(index)) < min || Number(part(index)) > max);

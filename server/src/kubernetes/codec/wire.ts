@@ -156,9 +156,24 @@ export class WireWriter {
   }
 
   text(text: string): void {
+    if (text.length <= shortText && this.#shortText(text)) return;
     const length = Buffer.byteLength(text);
     const start = this.#reserve(length);
     this.#bytes.write(text, start, length);
+  }
+
+  /** Objects are made of short texts, for which a call out of JavaScript costs more than the writing. `false`: it is not all ASCII. */
+  #shortText(text: string): boolean {
+    const start = this.#reserve(text.length);
+    for (let index = 0; index < text.length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code >= 0x80) {
+        this.#at += text.length;
+        return false;
+      }
+      this.#bytes[start + index] = code;
+    }
+    return true;
   }
 
   bytes(bytes: Uint8Array): void {
@@ -194,6 +209,8 @@ export class WireWriter {
     return this.#at;
   }
 }
+
+const shortText = 64;
 
 /** Most leases fit. */
 const initialBytes = 1024;

@@ -199,6 +199,8 @@ export type Resolved = null | boolean | string | bigint | number;
 /** A scalar without quotes or with a tag of YAML's own stands for what it looks like; any other is text. */
 function resolveScalar(node: Scalar): Resolved {
   const source = String(node.value);
+  // Half of a character, which only an escape can write, is no text.
+  if (/\p{Surrogate}/u.test(source)) throw new DocumentError('yaml: found invalid Unicode character escape code');
   switch (node.tag) {
     case 'tag:yaml.org,2002:binary':
       return Buffer.from(source, 'base64').toString();

@@ -21,13 +21,13 @@ export interface Group {
 export const coreGroup: Group = {
   name: '',
   resources: [
-    { name: 'events', singularName: 'event', namespaced: true, kind: 'Event', verbs: ['list'], shortNames: ['ev'] },
+    { name: 'events', singularName: 'event', namespaced: true, kind: 'Event', verbs: ['create', 'list'], shortNames: ['ev'] },
     {
       name: 'namespaces',
       singularName: 'namespace',
       namespaced: false,
       kind: 'Namespace',
-      verbs: ['create', 'get', 'list'],
+      verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
       shortNames: ['ns'],
       storageVersionHash: 'Q3oi5N2YM8M=',
     },

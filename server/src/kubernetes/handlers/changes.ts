@@ -1,6 +1,6 @@
 import type { Clock } from '@leasehold/core';
 import { toTime, type LiveLease } from '../convert.js';
-import type { LeaseObject } from '../lease-object.js';
+import type { LeaseObject, ObjectMeta } from '../lease-object.js';
 import { trackUpdate } from '../managed-fields/update.js';
 import { StatusError } from '../status.js';
 
@@ -19,16 +19,21 @@ export function tracked(object: LeaseObject, live: LiveLease | undefined, { mana
   refuseCrowd(object);
   const now = toTime(clock.wallMs());
   const managedFields = trackUpdate({ before: live?.object, after: object, manager, now });
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata: { ...metadata, ...(managedFields === undefined ? {} : { managedFields }) } };
+  return {
+    ...object,
+    metadata: managedFields === undefined ? unmanaged(object.metadata) : { ...object.metadata, managedFields },
+  };
+}
+
+function unmanaged({ managedFields, ...metadata }: ObjectMeta): ObjectMeta {
+  return metadata;
 }
 
 /** Of each field it is noted who owns it. Where there are some hundred thousand, that keeps everybody else waiting for seconds. */
 function refuseCrowd({ metadata }: LeaseObject): void {
   const { labels = {}, annotations = {}, ownerReferences = [], finalizers = [], managedFields = [] } = metadata;
-  const count = [labels, annotations, ownerReferences, finalizers, managedFields]
-    .map((fields) => Object.keys(fields).length)
-    .reduce((sum, each) => sum + each);
+  const lists = ownerReferences.length + finalizers.length + managedFields.length;
+  const count = lists + Object.keys(labels).length + Object.keys(annotations).length;
   if (count <= fieldsMax) return;
   const what = `an object may have ${fieldsMax} labels, annotations, owners, finalizers and managers, got ${count}`;
   throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${what}`);

@@ -1,4 +1,4 @@
-import { LeaseError, markedPart, type LeaseRecord } from '@leasehold/core';
+import { finalizersInTheWay, LeaseError, markedPart, type LeaseRecord } from '@leasehold/core';
 import { toObject } from '../convert.js';
 import { leaseModified, leaseRefusal } from '../lease-refusal.js';
 import type { DeleteOptions } from '../objects.js';
@@ -55,7 +55,8 @@ function isMarked({ kubernetes }: LeaseRecord): boolean {
 /** What a deletion would leave. */
 function preview(record: LeaseRecord, { clock }: LeaseContext): LeaseRecord {
   const { kubernetes } = record;
-  if (kubernetes === undefined || kubernetes.finalizers.length === 0 || kubernetes.deletionTimeMs !== undefined) return record;
+  if (kubernetes === undefined || kubernetes.deletionTimeMs !== undefined) return record;
+  if (finalizersInTheWay(kubernetes).length === 0) return record;
   return { ...record, kubernetes: markedPart(kubernetes, clock.wallMs()) };
 }
 

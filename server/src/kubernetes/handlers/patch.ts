@@ -16,7 +16,7 @@ import { writeLease, type Changed } from './write.js';
  */
 export async function patchLease(context: LeaseContext, request: ApiRequest, lease: LeaseName): Promise<ApiAnswer> {
   const { clock } = context;
-  const type = typeOf(request);
+  const type = patchTypeOf(request);
   const patch = patches.get(type);
   const reply = new Reply(request, clock);
   const { dryRun, ...options } = readWriteOptions(request, patch === undefined ? 'apply' : 'patch');
@@ -31,7 +31,7 @@ export async function patchLease(context: LeaseContext, request: ApiRequest, lea
 }
 
 /** What kind of patch it is. kube-apiserver looks twice, and words it differently. @throws {StatusError} 415 */
-function typeOf({ header }: ApiRequest): string {
+export function patchTypeOf({ header }: ApiRequest): string {
   const types = [...patches.keys(), applyType];
   const [type = '', ...others] = (header('content-type') ?? '').split(',').map((part) => (part.split(';', 1)[0] ?? '').trim());
   if (![type, ...others].some((each) => types.includes(each))) {

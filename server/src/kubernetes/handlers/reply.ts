@@ -1,10 +1,11 @@
 import type { Clock, LeaseRecord } from '@leasehold/core';
-import { encodeList, type AnyList } from '../codec/encode-list.js';
+import { encodeItems, encodeList, type AnyList } from '../codec/encode-list.js';
 import { encode } from '../codec/encode.js';
 import { parseIncludeObject } from '../codec/table.js';
 import { transform, type LeaseAnswer, type Transformed } from '../codec/transform.js';
 import { warningHeader } from '../codec/warnings.js';
 import { toObject, withoutOwnAnnotations } from '../convert.js';
+import { encodeLeases } from '../list/known-items.js';
 import type { LeasePage } from '../list/read-list.js';
 import type { Slots } from '../list/slots.js';
 import { negotiate, type Negotiated } from '../negotiate.js';
@@ -33,15 +34,17 @@ export class Reply {
 
   /** A list, of which a long one holds up nobody: others have their turns while it is written. @throws {StatusError} 406 */
   async withList({ records, metadata }: LeasePage, longLists: Slots): Promise<ApiAnswer> {
-    const { format, pretty } = this.#accepted;
+    const { as, format, pretty } = this.#accepted;
     const listOf = (some: readonly LeaseRecord[]): LeaseList => {
       return { kind: 'LeaseList', apiVersion: 'coordination.k8s.io/v1', metadata, items: some.map(toObject) };
     };
     // Indented it is for people, who ask for pages.
     if ((pretty && format === 'json') || records.length <= pieceMax) return this.with(200, listOf(records));
     const shown = (some: readonly LeaseRecord[]): AnyList => this.#transformed(this.#shown(listOf(some))) as AnyList;
+    const written = (some: readonly LeaseRecord[]): string | Uint8Array =>
+      as === undefined && format !== 'yaml' ? encodeLeases(some, format) : encodeItems(shown(some), format);
     const turn = (): Promise<void> => new Promise((resolve) => this.#clock.soon(resolve));
-    const encoded = await longLists.run(() => encodeList(shown([]), piecesOf(records, shown), format, turn));
+    const encoded = await longLists.run(() => encodeList(shown([]), piecesOf(records, written), format, turn));
     return { code: 200, ...encoded };
   }
 

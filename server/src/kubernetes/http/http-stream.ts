@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { StreamAnswer, StreamHead } from '../lease-api.js';
 import type { Closing } from './closing.js';
+import { streamOf } from './http2-stream.js';
 
 /** An answer that goes on, and that the server may have to end. */
 export interface OpenStream extends StreamAnswer {
@@ -61,7 +62,7 @@ export class HttpStream implements OpenStream {
   }
 
   abort(): void {
-    const { stream } = this.#response as { stream?: ServerHttp2Stream };
+    const stream = streamOf(this.#response);
     if (stream === undefined) {
       this.#response.destroy();
     } else {

@@ -1,5 +1,4 @@
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ApiAnswer } from '../request.js';
 
@@ -12,7 +11,7 @@ export function answerOnSocket(socket: Duplex, { code, headers, contentType, bod
 }
 
 /** Answers what cannot be read as HTTP. What makes no sense at all gets no words either. */
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;

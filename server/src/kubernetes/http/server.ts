@@ -1,20 +1,22 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@leasehold/core';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { within } from '../../clock.js';
 import type { StreamAnswer } from '../lease-api.js';
 import type { ApiAnswer, ApiRequest } from '../request.js';
-import { badRequest, StatusError } from '../status.js';
+import { StatusError } from '../status.js';
 import { AnswerRoom } from './answer-room.js';
 import { BodyReader, ClientGone, tooManyBytes } from './body.js';
 import { Closing } from './closing.js';
 import { errorAnswer, type FaultLog } from './error-answer.js';
 import { HttpStream, type OpenStream } from './http-stream.js';
+import { streamOf } from './http2-stream.js';
 import { Connections, createListener, type ConnectionLimits, type TlsFiles } from './listener.js';
 import { answerOnSocket, answerUnreadable } from './raw-answer.js';
 import { headerOf, HttpRequest, type ReadBody } from './request.js';
+import { sendAnswer } from './send-answer.js';
 import { Turns } from './turns.js';
 import { WebSocketStream } from './web-socket-stream.js';
 
@@ -42,48 +44,42 @@ export interface HttpServerOptions extends ConnectionLimits {
 /** The HTTP front: reads requests to their end, hands them to the API, and writes what it answers. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
-  readonly #app: FastifyInstance;
+  readonly #listener: Server;
   readonly #bodies: BodyReader;
   readonly #answers = new AnswerRoom(allAnswersBytesMax);
   readonly #turns = new Turns();
   readonly #connections = new Connections();
   readonly #streams = new Set<OpenStream>();
+  #isClosing = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#bodies = new BodyReader(options.clock, bodyLimits);
-    this.#app = fastify({
-      serverFactory: (onRequest): Server => {
-        const listener = createListener(onRequest, this.#connections, options.tls, options);
-        return listener.on('upgrade', this.#upgrade);
-      },
-      clientErrorHandler: (error, socket) => {
+    const onRequest = (raw: IncomingMessage, response: ServerResponse): void => {
+      this.#serve(raw, response).catch((error: unknown) => {
+        options.log.error({ err: error }, 'An answer could not be sent');
+        response.destroy();
+      });
+    };
+    this.#listener = createListener(onRequest, this.#connections, options.tls, options)
+      .on('upgrade', this.#upgrade)
+      .on('clientError', (error, socket) => {
         // In the middle of a stream, an answer would be taken for a piece of it.
         if ([...this.#streams].some((stream) => stream.socket === socket)) socket.destroy();
         else answerUnreadable(error, socket);
-      },
-      frameworkErrors: (_error, request, reply) => {
-        this.#send(reply, errorAnswer(badRequest('the request cannot be read'), options.log, headerOf(request.raw)));
-      },
-      return503OnClosing: false,
-    });
-    // Answered before Fastify looks for a route or at the content type: what a body is, is for the API to judge.
-    this.#app.addHook('onRequest', this.#handle);
-    this.#app.setErrorHandler((error, request, reply) => {
-      this.#send(reply, errorAnswer(asUnread(error), options.log, headerOf(request.raw)));
-    });
+      });
   }
 
   /** Begins to serve. Resolves to the port. @throws the address cannot be bound. */
   async listen(): Promise<number> {
     const { host, port } = this.#options.listen;
     try {
-      await this.#app.listen({ host, port });
+      await once(this.#listener.listen({ host, port }), 'listening');
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new Error(`Listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${why}`, { cause: error });
     }
-    return (this.#app.server.address() as AddressInfo).port;
+    return (this.#listener.address() as AddressInfo).port;
   }
 
   /** Ends all streams at once: what was promised from memory may not hold, so nothing more is said. */
@@ -93,7 +89,8 @@ export class HttpServer {
 
   /** Refuses new connections, ends streams in order, lets requests under way end for `graceMs`, then cuts what is left. */
   async shutdown(graceMs: number): Promise<void> {
-    const closed = this.#app.close().then(() => 'closed' as const);
+    this.#isClosing = true;
+    const closed = new Promise<'closed'>((resolve) => this.#listener.close(() => resolve('closed')));
     [...this.#streams].forEach((stream) => stream.end());
     this.#connections.closeSessions();
     if ((await within(this.#options.clock, graceMs, closed)) === undefined) {
@@ -102,31 +99,24 @@ export class HttpServer {
     }
   }
 
-  readonly #handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const closing = new Closing(reply.raw);
-    const openStream = (): OpenStream =>
-      new HttpStream(reply.raw, closing, (started) => {
-        reply.hijack();
-        this.#addStream(started, closing);
-      });
+  async #serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    // What fails closes as well, and that is what counts.
+    response.on('error', ignore);
+    const closing = new Closing(response);
+    const openStream = (): OpenStream => new HttpStream(response, closing, (started) => this.#addStream(started, closing));
     try {
-      await this.#turns.wait(request.raw, closing);
-      const body = await this.#readBody(request.raw);
-      const answer = await this.#answer(request.raw, () => new HttpRequest(request.raw, body, closing), openStream);
+      await this.#turns.wait(raw, closing);
+      const body = await this.#readBody(raw);
+      const answer = await this.#answer(raw, () => new HttpRequest(raw, body, closing), openStream);
       if (answer !== undefined) {
         // What has been changed is answered in any case.
-        if (request.method === 'GET' && !this.#answers.admits(answer.body.length, closing)) throw tooManyBytes();
-        this.#send(reply, answer);
+        if (raw.method === 'GET' && !this.#answers.admits(answer.body.length, closing)) throw tooManyBytes();
+        this.#send(response, answer);
       }
     } catch (error) {
-      if (error instanceof ClientGone) {
-        reply.hijack();
-      } else {
-        this.#send(reply, errorAnswer(error, this.#options.log, headerOf(request.raw)));
-      }
+      if (!(error instanceof ClientGone)) this.#send(response, errorAnswer(error, this.#options.log, headerOf(raw)));
     }
-    return reply;
-  };
+  }
 
   readonly #upgrade = (raw: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const closing = new Closing(socket.on('error', () => socket.destroy()));
@@ -167,7 +157,7 @@ export class HttpServer {
     if (raw.method === 'GET' || raw.method === 'HEAD') {
       return this.#unread();
     }
-    const body = await this.#bodies.read(raw);
+    const body = await this.#bodies.read(streamOf(raw) ?? raw);
     if (raw.socket.writableEnded) {
       // What came behind it is no request, so that this one may have been meant otherwise: its client has been told so already.
       throw new ClientGone('What came behind the request is none');
@@ -179,17 +169,10 @@ export class HttpServer {
     return { body: new Uint8Array(), readAtMs: this.#options.clock.monotonicMs() };
   }
 
-  #send(reply: FastifyReply, { code, headers, contentType, body }: ApiAnswer): void {
-    reply.code(code).header('cache-control', 'no-cache, private');
-    if (headers !== undefined) {
-      reply.headers(headers);
-    }
-    if (body.length === 0) {
-      reply.send();
-    } else {
-      // As bytes: to the type of a text, Fastify adds its charset.
-      reply.header('content-type', contentType).send(typeof body === 'string' ? Buffer.from(body) : body);
-    }
+  #send(response: ServerResponse, answer: ApiAnswer): void {
+    // Connections of HTTP/1.1 are not to be used again.
+    if (this.#isClosing && response.req.httpVersionMajor === 1) response.setHeader('connection', 'close');
+    sendAnswer(response, answer);
   }
 
   #addStream(stream: OpenStream, closing: Closing): void {
@@ -210,12 +193,6 @@ const bodyLimits = {
   timeoutMs: 60_000,
 };
 
-/** What Fastify refuses before anybody is asked, such as a method that its router stumbles over, is no fault of this server. */
-function asUnread(error: unknown): unknown {
-  const code = typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : 500;
-  return code < 500 ? badRequest('the request cannot be read') : error;
-}
-
 /**
  * A page of another site must not reach a server on the reader's own machine: browsers let pages open WebSockets to anywhere, and say in
  * `Origin` whose page it is. Other clients name the server itself there, or nobody.
@@ -231,4 +208,8 @@ function checkOrigin({ headers }: IncomingMessage): void {
 
 function hostOf(url: string): string | undefined {
   return URL.canParse(url) ? new URL(url).hostname : undefined;
+}
+
+function ignore(): void {
+  return;
 }

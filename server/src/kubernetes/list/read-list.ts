@@ -57,7 +57,8 @@ function placeOf({ isSingle }: Scope, options: ListOptions): Place {
   return { revision: isExact && version > 0n ? version : undefined, atLeast: version, after: '' };
 }
 
-function parseListVersion(text: string): bigint {
+/** The resource version of a list's query: 0 if none is asked for. @throws {StatusError} 400 */
+export function parseListVersion(text: string): bigint {
   if (text === '') return 0n;
   return parseVersion(text, (why) => badRequest(`invalid resource version: ${badQueriedVersion(text, why)}`));
 }

@@ -1,19 +1,29 @@
 import { goQuote } from '../codec/go-quote.js';
 import { badRequest } from '../status.js';
 
-/** Selects leases by what they are called. */
+/** Selects objects by what they are called. */
 export interface FieldSelector {
   readonly terms: readonly FieldTerm[];
 }
 
 /** What a field has to be, or must not be. */
 export interface FieldTerm {
-  readonly field: SelectableField;
+  readonly field: string;
   readonly value: string;
   readonly isNegated: boolean;
 }
 
-export type SelectableField = 'metadata.name' | 'metadata.namespace';
+/** The fields that objects of a kind are selected by. */
+export interface SelectableFields {
+  readonly names: readonly string[];
+  /** What is said of others, in the words of Kubernetes. */
+  readonly refusal: (name: string) => string;
+}
+
+const fieldsOfLeases: SelectableFields = {
+  names: ['metadata.name', 'metadata.namespace'],
+  refusal: (name) => `${goQuote(name)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+};
 
 /**
  * Reads a field selector: terms joined by commas, each of `field=value`, `field==value`, `field!=value`. In values, a backslash stands
@@ -21,24 +31,21 @@ export type SelectableField = 'metadata.name' | 'metadata.namespace';
  *
  * @throws {StatusError} 400, in the words of Kubernetes.
  */
-export function parseFieldSelector(text: string): FieldSelector {
+export function parseFieldSelector(text: string, fields: SelectableFields = fieldsOfLeases): FieldSelector {
   const parts = splitTerms(text).sort();
-  return { terms: parts.filter((part) => part !== '').map((part) => parseTerm(part, text)) };
+  return { terms: parts.filter((part) => part !== '').map((part) => parseTerm(part, text, fields)) };
 }
 
 /** The value that a field has to have; `undefined`: the selector does not say. */
-export function exactValue({ terms }: FieldSelector, field: SelectableField): string | undefined {
+export function exactValue({ terms }: FieldSelector, field: string): string | undefined {
   return terms.find((term) => term.field === field && !term.isNegated)?.value;
 }
 
-function parseTerm(term: string, selector: string): FieldTerm {
+function parseTerm(term: string, selector: string, fields: SelectableFields): FieldTerm {
   const [, label, operator, value] = /^(.*?)(!=|==|=)(.*)$/s.exec(term) ?? [];
   if (label === undefined || value === undefined) throw badRequest(`invalid selector: '${selector}'; can't understand '${term}'`);
   const unescaped = unescape(value);
-  if (label !== 'metadata.name' && label !== 'metadata.namespace') {
-    const known = ['metadata.name', 'metadata.namespace'].map(goQuote).join(', ');
-    throw badRequest(`${goQuote(label)} is not a known field selector: only ${known}`);
-  }
+  if (!fields.names.includes(label)) throw badRequest(fields.refusal(label));
   return { field: label, value: unescaped, isNegated: operator === '!=' };
 }
 

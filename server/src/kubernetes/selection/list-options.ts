@@ -1,4 +1,5 @@
 import { readInteger, readSwitch } from '../query.js';
+import type { SelectableFields } from './field-selector.js';
 import { objectInvalid } from '../status.js';
 import { forbidden, notSupported, type Cause } from '../validation/causes.js';
 import { readSelection, type Selection } from './selection.js';
@@ -18,12 +19,12 @@ export interface ListOptions {
   readonly sendInitialEvents: boolean | undefined;
 }
 
-/** Reads the options out of a query. @throws {StatusError} 400 */
-export function readListOptions(query: URLSearchParams): ListOptions {
+/** Reads the options out of a query. @param selectable what fields select by, where it is not leases. @throws {StatusError} 400 */
+export function readListOptions(query: URLSearchParams, selectable?: SelectableFields): ListOptions {
   const timeoutSeconds = readInteger(query, 'timeoutSeconds');
   const limit = readInteger(query, 'limit') ?? 0;
   return {
-    selection: readSelection(query),
+    selection: readSelection(query, selectable),
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
     limit: limit > 0 ? limit : undefined,

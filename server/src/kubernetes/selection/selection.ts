@@ -1,5 +1,5 @@
 import type { LeaseRecord, Selector } from '@leasehold/core';
-import { exactValue, parseFieldSelector, type FieldSelector, type FieldTerm } from './field-selector.js';
+import { exactValue, parseFieldSelector, type FieldSelector, type FieldTerm, type SelectableFields } from './field-selector.js';
 import { parseLabelSelector } from './label-selector.js';
 
 /** What the selectors of a request select. */
@@ -15,9 +15,9 @@ export interface Selection {
 }
 
 /** Reads the selectors of a query. @throws {StatusError} 400 */
-export function readSelection(query: URLSearchParams): Selection {
+export function readSelection(query: URLSearchParams, selectable?: SelectableFields): Selection {
   const labels = parseLabelSelector(query.get('labelSelector') ?? '');
-  const fields = parseFieldSelector(query.get('fieldSelector') ?? '');
+  const fields = parseFieldSelector(query.get('fieldSelector') ?? '', selectable);
   return {
     labels,
     fields,

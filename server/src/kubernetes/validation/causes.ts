@@ -6,27 +6,27 @@ export type Cause = Required<StatusCause>;
 
 /** A value that breaks a rule. Texts of a type of their own in Go, and whatever is no text, are shown as JSON: see `asJson`. */
 export function invalid(field: string, value: unknown, rule: string): Cause {
-  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${shown(value)}: ${rule}` };
+  return { reason: 'FieldValueInvalid', message: `Invalid value: ${shown(value)}: ${rule}`, field };
 }
 
 /** A value that is missing. */
 export function required(field: string, rule: string): Cause {
-  return { field, reason: 'FieldValueRequired', message: `Required value${rule === '' ? '' : `: ${rule}`}` };
+  return { reason: 'FieldValueRequired', message: `Required value${rule === '' ? '' : `: ${rule}`}`, field };
 }
 
 /** A value that may not be given. */
 export function forbidden(field: string, rule: string): Cause {
-  return { field, reason: 'FieldValueForbidden', message: `Forbidden: ${rule}` };
+  return { reason: 'FieldValueForbidden', message: `Forbidden: ${rule}`, field };
 }
 
 /** A value that is none of those that there are. */
 export function notSupported(field: string, value: unknown, supported: readonly string[]): Cause {
   const values = supported.map(goQuote).join(', ');
-  return { field, reason: 'FieldValueNotSupported', message: `Unsupported value: ${shown(value)}: supported values: ${values}` };
+  return { reason: 'FieldValueNotSupported', message: `Unsupported value: ${shown(value)}: supported values: ${values}`, field };
 }
 
 export function tooLong(field: string, maxBytes: number): Cause {
-  return { field, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maxBytes} bytes` };
+  return { reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maxBytes} bytes`, field };
 }
 
 /**

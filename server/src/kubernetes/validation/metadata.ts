@@ -135,7 +135,8 @@ function* finalizerCauses(finalizers: readonly string[]): Generator<Cause> {
 }
 
 function* managerCauses(entries: readonly ManagedFieldsEntry[]): Generator<Cause> {
-  for (const [index, { manager = '', subresource = '', ...entry }] of entries.entries()) {
+  for (const [index, entry] of entries.entries()) {
+    const { manager = '', subresource = '' } = entry;
     // What clients write is text of any kind until it has been looked at here.
     const { operation = '', fieldsType = '' } = entry as { readonly operation?: string; readonly fieldsType?: string };
     const field = `metadata.managedFields[${index}]`;
@@ -155,6 +156,7 @@ export function fieldManagerCauses(field: string, manager: string): Cause[] {
 
 function* managerNameCauses(field: string, manager: string): Generator<Cause> {
   if (Buffer.byteLength(manager) > managerMaxBytes) yield tooLong(field, managerMaxBytes);
+  if (printableAscii.test(manager)) return;
   let position = 0;
   for (const character of manager) {
     if (!isPrintable(character)) {
@@ -164,6 +166,9 @@ function* managerNameCauses(field: string, manager: string): Generator<Cause> {
     position += Buffer.byteLength(character);
   }
 }
+
+/** What nearly all names are made of. */
+const printableAscii = /^[ -~]*$/;
 
 /** What of the metadata may not change at all. */
 const immutable = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;

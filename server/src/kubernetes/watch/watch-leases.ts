@@ -2,7 +2,8 @@ import type { Clock } from '@leasehold/core';
 import type { CoordinatorHolder } from '../health.js';
 import type { StreamAnswer } from '../lease-api.js';
 import type { ApiRequest, LeaseTarget } from '../request.js';
-import { LeaseWatch } from './lease-watch.js';
+import { LeaseSource } from './lease-source.js';
+import { ObjectWatch } from './object-watch.js';
 import { planWatch } from './watch-plan.js';
 
 /** What a watch is made on. */
@@ -19,5 +20,7 @@ export async function watchLeases(
   stream: StreamAnswer,
 ): Promise<void> {
   const plan = planWatch(request, target);
-  await new LeaseWatch(engine.current(), clock, plan, { stream, signal: request.signal }).open();
+  const coordinator = engine.current();
+  const source = new LeaseSource(coordinator, { ...plan, form: { ...plan.form, framed: stream.framed }, clock });
+  await new ObjectWatch({ coordinator, clock, plan, client: { stream, signal: request.signal }, source }).open();
 }

@@ -5,6 +5,7 @@ import { negotiateWatch } from '../negotiate.js';
 import { readSwitch } from '../query.js';
 import type { ApiRequest, LeaseTarget } from '../request.js';
 import { checkListOptions, checkWatchOptions, readListOptions, type ListOptions } from '../selection/list-options.js';
+import type { SelectableFields } from '../selection/field-selector.js';
 import type { Selection } from '../selection/selection.js';
 import { queriedVersion } from '../versions.js';
 import type { EventForm } from './event-encoder.js';
@@ -25,11 +26,16 @@ export interface WatchPlan {
   readonly timeoutMs: number;
 }
 
-/** Reads what a watch is asked for. @throws {StatusError} 400, 406, 422, 500 */
-export function planWatch(request: ApiRequest, target: LeaseTarget): WatchPlan {
+/**
+ * Reads what a watch is asked for.
+ *
+ * @param selectable what fields select by, where it is not leases.
+ * @throws {StatusError} 400, 406, 422, 500
+ */
+export function planWatch(request: ApiRequest, target: LeaseTarget, selectable?: SelectableFields): WatchPlan {
   const { query } = request;
   const { format, as } = negotiateWatch(request);
-  const options = readOptions(query);
+  const options = readOptions(query, selectable);
   const scope = scopeOf(target, options.selection);
   const version = queriedVersion(options.resourceVersion);
   return {
@@ -46,8 +52,8 @@ export function planWatch(request: ApiRequest, target: LeaseTarget): WatchPlan {
 }
 
 /** kube-apiserver takes a watch for one by its query; by its path alone, the rules are those of a list. */
-function readOptions(query: URLSearchParams): ListOptions {
-  const options = readListOptions(query);
+function readOptions(query: URLSearchParams, selectable: SelectableFields | undefined): ListOptions {
+  const options = readListOptions(query, selectable);
   const check = readSwitch(query, 'watch') === true ? checkWatchOptions : checkListOptions;
   check(options);
   return options;

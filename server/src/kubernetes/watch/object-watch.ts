@@ -1,21 +1,11 @@
-import {
-  LeaseError,
-  type Clock,
-  type LeaseCoordinator,
-  type LeaseRecord,
-  type Watch,
-  type WatchMessage,
-  type WatchSink,
-} from '@leasehold/core';
+import { LeaseError, type Clock, type LeaseCoordinator, type Watch, type WatchMessage, type WatchSink } from '@leasehold/core';
 import { watchContentType } from '../codec/encode.js';
 import type { StreamAnswer } from '../lease-api.js';
-import { recordsIn } from '../list/scope.js';
-import { selects } from '../selection/selection.js';
 import { StatusError, type Status } from '../status.js';
 import { tooLargeVersion } from '../versions.js';
-import { EventEncoder, type EncodedEvent } from './event-encoder.js';
-import { toLeaseChanges } from './lease-changes.js';
+import type { EncodedEvent } from './event-encoder.js';
 import type { WatchPlan } from './watch-plan.js';
+import type { WatchSource } from './watch-source.js';
 
 /** What a watch writes to, and until when. */
 export interface WatchClient {
@@ -24,20 +14,28 @@ export interface WatchClient {
   readonly signal: AbortSignal;
 }
 
+export interface ObjectWatchOptions {
+  readonly coordinator: LeaseCoordinator;
+  readonly clock: Clock;
+  readonly plan: WatchPlan;
+  readonly client: WatchClient;
+  readonly source: WatchSource;
+}
+
 /**
  * One watch: turns what the coordinator sends into events of Kubernetes, and slows the coordinator down to the pace of the client. What
  * was there when it began is sent piece by piece as well; the coordinator waits meanwhile.
  */
-export class LeaseWatch implements WatchSink {
+export class ObjectWatch implements WatchSink {
   readonly #coordinator: LeaseCoordinator;
   readonly #clock: Clock;
   readonly #plan: WatchPlan;
   readonly #client: WatchClient;
-  readonly #encoder: EventEncoder;
+  readonly #source: WatchSource;
   #deadlineMs = Infinity;
   #watch: Watch | undefined;
   /** What was there when it began and is not sent yet; `undefined`: it is all sent. */
-  #present: Iterator<LeaseRecord> | undefined;
+  #present: Iterator<EncodedEvent> | undefined;
   /** Everything up to here was sent. */
   #revision = 0n;
   #isFull = false;
@@ -48,12 +46,12 @@ export class LeaseWatch implements WatchSink {
   #cancelTimeout = doNothing;
   #cancelBookmark = doNothing;
 
-  constructor(coordinator: LeaseCoordinator, clock: Clock, plan: WatchPlan, client: WatchClient) {
+  constructor({ coordinator, clock, plan, client, source }: ObjectWatchOptions) {
     this.#coordinator = coordinator;
     this.#clock = clock;
     this.#plan = plan;
     this.#client = client;
-    this.#encoder = new EventEncoder({ ...plan.form, framed: client.stream.framed }, clock);
+    this.#source = source;
   }
 
   /** Opens it. Resolves as soon as it goes on by itself. @throws {LeaseError} it cannot be opened, and the client has not been answered. */
@@ -69,6 +67,10 @@ export class LeaseWatch implements WatchSink {
         // Clients wait for the headers of a watch, not for its events.
         this.#start();
         await this.#coordinator.reach(version);
+      }
+      if (!beginsWithAll && this.#source.recall !== undefined) {
+        this.#start();
+        await this.#source.recall(version);
       }
       if (!this.#isOver) {
         this.#begin();
@@ -87,33 +89,25 @@ export class LeaseWatch implements WatchSink {
       // It is being opened: the headers and what was there come first.
       return false;
     }
-    return this.#send(toLeaseChanges(events, this.#plan.selection).map((change) => this.#encoder.change(change)));
+    return this.#send(this.#source.changes(events));
   }
 
   end(error: LeaseError): void {
     const status = this.#statusOf(error);
     if (status !== undefined) {
-      this.#send([this.#encoder.error(status)]);
+      this.#send([this.#source.error(status)]);
     }
     this.#finish();
   }
 
   /** In one turn of the loop, so that what there is and what comes after it fit together. */
   #begin(): void {
-    const { scope, selection, beginsWithAll, version } = this.#plan;
-    const present = beginsWithAll ? recordsIn(scope, this.#coordinator).filter((record) => selects(selection, record)) : [];
-    this.#watch = this.#coordinator.watch(
-      {
-        namespace: scope.namespace,
-        name: scope.isSingle ? scope.name : '',
-        selector: selection.labels,
-        fromRevision: beginsWithAll ? this.#coordinator.revision : version,
-        includeRenewals: true,
-      },
-      this,
-    );
+    const { beginsWithAll, version } = this.#plan;
+    const present = beginsWithAll ? this.#source.present() : [].values();
+    const fromRevision = beginsWithAll ? this.#coordinator.revision : version;
+    this.#watch = this.#coordinator.watch({ ...this.#source.query, fromRevision }, this);
     this.#start();
-    this.#present = present.values();
+    this.#present = present;
     this.#goOn();
   }
 
@@ -160,7 +154,7 @@ export class LeaseWatch implements WatchSink {
   }
 
   /** The next piece of what was there, and after the last one a bookmark that says so. */
-  #nextPresent(present: Iterator<LeaseRecord>): EncodedEvent[] {
+  #nextPresent(present: Iterator<EncodedEvent>): EncodedEvent[] {
     const piece: EncodedEvent[] = [];
     let bytes = 0;
     while (piece.length < pieceMax && bytes < pieceBytes) {
@@ -168,11 +162,10 @@ export class LeaseWatch implements WatchSink {
       if (next.done === true) {
         this.#present = undefined;
         const { beginsWithAll, marksEndOfAll } = this.#plan;
-        return beginsWithAll && marksEndOfAll ? [...piece, this.#encoder.bookmark(this.#revision, initialEventsEnd)] : piece;
+        return beginsWithAll && marksEndOfAll ? [...piece, this.#source.bookmark(this.#revision, initialEventsEnd)] : piece;
       }
-      const event = this.#encoder.present(next.value);
-      bytes += event.length;
-      piece.push(event);
+      bytes += next.value.length;
+      piece.push(next.value);
     }
     return piece;
   }
@@ -196,7 +189,7 @@ export class LeaseWatch implements WatchSink {
     this.#cancelBookmark = this.#clock.after(atMs - nowMs, () => {
       // Not while it waits for the client, or for a version that is yet to come.
       if (this.#revision > 0n && this.#present === undefined && !this.#isFull) {
-        this.#send([this.#encoder.bookmark(this.#revision)]);
+        this.#send([this.#source.bookmark(this.#revision)]);
       }
       this.#scheduleBookmark();
     });
