@@ -53,7 +53,11 @@ export class Api {
   readonly #api: KubernetesApi;
 
   constructor({ leases = recordingLeases(), authorizer = allowAll, refusal, namespaces = [] }: ApiParts = {}) {
-    const coordinator = { revision: 7n, namespaces: () => namespaces } as unknown as LeaseCoordinator;
+    const coordinator = {
+      revision: 7n,
+      namespaces: () => namespaces,
+      catchUp: () => Promise.resolve(),
+    } as unknown as LeaseCoordinator;
     const current = (): LeaseCoordinator => {
       const error = refusal?.();
       if (error !== undefined) {

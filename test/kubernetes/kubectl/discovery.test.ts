@@ -94,7 +94,11 @@ type Kubectl = (...args: string[]) => Promise<string>;
 
 /** A server without leases, and a kubectl that talks with it. */
 async function serve(home: () => string): Promise<Kubectl> {
-  const coordinator = { revision: 7n, namespaces: () => ['team-a'] } as unknown as LeaseCoordinator;
+  const coordinator = {
+    revision: 7n,
+    namespaces: () => ['team-a'],
+    catchUp: () => Promise.resolve(),
+  } as unknown as LeaseCoordinator;
   const engine = { current: () => coordinator };
   const routes = createRoutes({ leases: recordingLeases(), engine, authorizer: allowAll, clock: systemClock });
   const server = new HttpServer({
