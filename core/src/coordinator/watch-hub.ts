@@ -193,7 +193,7 @@ export class WatchHub {
   #bookmark(): void {
     this.#all.forEach((watcher) => {
       if (watcher.state === 'live' && watcher.writable) {
-        watcher.send([], this.#revision);
+        watcher.send([], this.#revision > watcher.position ? this.#revision : watcher.position);
       }
     });
   }
@@ -234,7 +234,7 @@ class Watcher {
   readonly query: WatchQuery;
   readonly sink: WatchSink;
   state: 'starting' | 'behind' | 'live' | 'ended' = 'starting';
-  /** Everything up to here was sent, or was not for this watch. Means nothing while it is live. */
+  /** Everything up to here was sent, or was not for this watch. While it is live, so is what was published since. */
   position: bigint;
   writable = true;
   /** Whether a piece is on its way. */
@@ -251,7 +251,8 @@ class Watcher {
 
   /** Takes a change along for the next `flush`, if this watch is up to date and the change is for it. */
   collect(change: CommittedChange, findBefore: FindBefore): boolean {
-    if (this.state !== 'live') {
+    // The history may have had it already, if it was read while the commit was not answered yet.
+    if (this.state !== 'live' || change.revision <= this.position) {
       return false;
     }
     this.#collected.push(...selectEvents(this.query, change, findBefore));
