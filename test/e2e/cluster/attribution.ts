@@ -28,11 +28,16 @@ export function attribute(entries: readonly Entry[], told: readonly Told[]): Att
     left.revision < right.revision ? -1 : 1,
   );
   let labels: Readonly<Record<string, string>> = {};
-  const happened = changes.map(({ revision, events, toldMs }): Entry => {
-    const spans = events.map((event) => search.spanOf(event, revision, labels));
+  const spans = changes.map(({ revision, events, toldMs }): Span => {
+    const causes = events.map((event) => search.spanOf(event, revision, labels));
     labels = events.at(-1)?.lease.labels ?? labels;
-    const callMs = Math.max(...spans.map(({ fromMs }) => fromMs));
-    const returnMs = Math.min(toldMs, ...spans.map(({ toMs }) => toMs));
+    return {
+      fromMs: Math.max(...causes.map(({ fromMs }) => fromMs)),
+      toMs: Math.min(toldMs, ...causes.map(({ toMs }) => toMs)),
+    };
+  });
+  const happened = inOrder(spans).map(({ fromMs: callMs, toMs: returnMs }, index): Entry => {
+    const { events } = changes[index]!;
     if (callMs > returnMs) findings.push(`done before it was asked for: ${events.map(eventText).join(', ')}`);
     const lease = events[0]?.lease.name ?? '';
     return { by: 'watch', lease, input: { kind: 'change', events }, output: { kind: 'told' }, callMs, returnMs };
@@ -41,6 +46,15 @@ export function attribute(entries: readonly Entry[], told: readonly Told[]): Att
   findings.push(...lost(entries, revisions));
   const answered = entries.filter(({ output }) => output.kind !== 'unknown');
   return { history: [...happened, ...answered], findings };
+}
+
+/** Changes happen in the order of their revisions: none before one of a lower revision can have, or after one of a higher must have. */
+function inOrder(spans: readonly Span[]): Span[] {
+  let fromMs = 0;
+  const notBefore = spans.map((span) => (fromMs = Math.max(fromMs, span.fromMs)));
+  let toMs = Infinity;
+  const notAfter = [...spans].reverse().map((span) => (toMs = Math.min(toMs, span.toMs)));
+  return notBefore.map((from, index) => ({ fromMs: from, toMs: notAfter[spans.length - 1 - index]! }));
 }
 
 interface Change {

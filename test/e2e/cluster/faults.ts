@@ -40,16 +40,16 @@ const etcdFaults: readonly Fault[] = [
 
 const replicaFaults: readonly Fault[] = [
   async ({ replicas }, chance) => kill('replica', pick(chance, replicas)),
-  async ({ replicas }, chance) => pause('replica', pick(chance, replicas)),
   async ({ replicas }, chance) => {
     const replica = pick(chance, replicas);
     await replica.stop();
     return { what: `ended ${replica.name} in order`, end: async () => replica.start() };
   },
-  async ({ replicas }, chance) => {
-    const replica = pick(chance, replicas);
-    return cut(`${replica.name} from etcd`, replica.links, chance);
-  },
+  // What a server does that has not noticed what it has missed is what goes wrong most easily: so these come twice.
+  pauseReplica,
+  pauseReplica,
+  cutReplicaFromEtcd,
+  cutReplicaFromEtcd,
   async ({ replicas }, chance) => {
     const replica = pick(chance, replicas);
     return cut(`${replica.name} from one member`, [pick(chance, replica.links)], chance);
@@ -106,6 +106,15 @@ export class Faults {
       await sleep(chance.between(200, 3000));
     }
   }
+}
+
+async function pauseReplica({ replicas }: Targets, chance: Chance): Promise<End> {
+  return pause('replica', pick(chance, replicas));
+}
+
+async function cutReplicaFromEtcd({ replicas }: Targets, chance: Chance): Promise<End> {
+  const replica = pick(chance, replicas);
+  return cut(`${replica.name} from etcd`, replica.links, chance);
 }
 
 async function kill(role: string, target: EtcdMember | Replica): Promise<End> {

@@ -206,6 +206,11 @@ describe('a history is wrong', () => {
       [tell(9, 'ACQUIRED', heldBy('a', 5n))],
     ],
     [
+      'that ends a tenure before it was asked for',
+      [did([7, 9], acquire('a'), granted(5n))],
+      [tell(10, 'ACQUIRED', heldBy('a', 5n)), tell(6, 'EXPIRED', expired('a', 5n, 8n))],
+    ],
+    [
       'that believes a stale token',
       [
         grantToA,

@@ -266,13 +266,15 @@ function difference(told: readonly string[], all: readonly string[]): string[] {
 /** Nothing if the history can be put in an order; else where that fails. */
 function explain({ linearizable, order, state, stuck }: Verdict<LeaseState, Asked, Answered>): string[] {
   if (linearizable) return [];
+  // What should have come first is what had returned first.
+  const first = [...stuck].sort((left, right) => left.returnMs - right.returnMs).slice(0, 3);
   const lines = [
     'after',
     ...order.slice(-6).map(json),
     'it is',
     json(state),
     'and none of these can follow:',
-    ...stuck.map(json),
+    ...first.map(json),
   ];
   return [lines.join('\n')];
 }
