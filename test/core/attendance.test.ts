@@ -79,6 +79,18 @@ describe('a lease on two servers', () => {
     expect(second.coordinator.get(lease.namespace, lease.name).record.state).toBe('EXPIRED');
   });
 
+  it('keeps its version while it moves and while somebody waits, which no watch tells of', async () => {
+    const token = await grant(first, 'alice');
+    const { resourceVersion } = first.coordinator.get(lease.namespace, lease.name).record;
+    await attach(second, 'alice', token);
+    void first.coordinator.submit(acquire('bob', {}, { waitMs: 5_000 }));
+    await settle();
+    for (const { coordinator } of [first, second]) {
+      const { record } = coordinator.get(lease.namespace, lease.name);
+      expect(record).toMatchObject({ resourceVersion, attendant: 'session-2', waiting: [{ session: 'session-1' }] });
+    }
+  });
+
   it('counts in full once the server that kept it is gone', async () => {
     const token = await grant(first, 'alice');
     await attach(first, 'alice', token);

@@ -32,7 +32,7 @@ it('a change that is read from the history before its commit was answered comes 
   const first = await open(new MemoryStore({ wallMs, disk }));
   await first.submit({ ...acquire('a'), name: 'one' });
   await first.submit({ ...acquire('a'), name: 'two' });
-  const from = first.get('default', 'one')!.record.fencingToken;
+  const from = first.get('default', 'one').record.fencingToken;
   const store = new SlowAnswers({ wallMs, disk });
   const second = await open(store);
   store.isSlow = true;

@@ -63,6 +63,23 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
     expect(b!.revision).toBeGreaterThan(a!.revision);
   });
 
+  it('keeps the version of a record of which only servers are to know something', async () => {
+    fresh();
+    const [first, second] = [await open(), await open()];
+    const heard = await follow(second);
+    await follow(first);
+    const [created] = await first.commit([create('a')]);
+    const record = { ...recordOf(created), attendant: 'somebody' };
+    const silently = { ...update(record, {}), events: [], silent: true };
+    const [silent] = await first.commit([silently]);
+    expect(recordOf(silent)).toEqual(record);
+    expect(silent!.revision).toBeGreaterThan(created!.revision);
+    await expect.poll(() => heard.changes).toEqual([created, silent]);
+    expect(await allHistory(second, created!.revision)).toEqual([silent]);
+    expect((await loaded(await open())).records.get('default/a')).toEqual(record);
+    expect(await second.commit([update(record, { labels: { by: 'second' } })])).toHaveLength(1);
+  });
+
   it('lets many commit at once, none of them over another', async () => {
     fresh();
     const stores = [await open({ ttlMs: 10_000 }), await open({ ttlMs: 10_000 }), await open({ ttlMs: 10_000 })];

@@ -13,6 +13,8 @@ export interface Change {
   readonly grants: boolean;
   /** What watchers see, in order; a change that is nobody's business has none. */
   readonly events: readonly LeaseEvent[];
+  /** Whether it is about servers alone, and no caller can see it: then the record keeps its resource version. */
+  readonly silent?: boolean;
 }
 
 /** A change with its revision, as it was committed. */
@@ -38,14 +40,14 @@ export type EventType = 'CREATED' | 'ACQUIRED' | 'RENEWED' | 'RELEASED' | 'EXPIR
 export type EventReason =
   'REQUESTED' | 'EXPIRED' | 'REVOKING' | 'REVOKED' | 'HANDED_OVER' | 'COLLECTED' | 'ABANDONED' | 'UNSELECTED';
 
-/** Gives a change the revision of its commit: as resource version everywhere, and as fencing token where it grants. */
+/** Gives a change the revision of its commit: as resource version where callers see it, and as fencing token where it grants. */
 export function stamp(change: Change, revision: bigint): CommittedChange {
   const { record } = change;
   const last = change.events.length - 1;
   return {
     revision,
     key: change.key,
-    record: record && stampRecord(record, revision, change.grants),
+    record: record === undefined || change.silent === true ? record : stampRecord(record, revision, change.grants),
     events: change.events.map((event, index) => ({
       ...event,
       lease: stampRecord(event.lease, revision, change.grants && index === last),

@@ -18,7 +18,7 @@ export interface LeaseRecord {
   readonly durationMs: number;
   /** The revision that granted the last tenure; 0 when there was none. */
   readonly fencingToken: bigint;
-  /** The revision that last changed this record. */
+  /** The revision that last changed what callers see of this record. */
   readonly resourceVersion: bigint;
   /** How often the holder changed. */
   readonly transitions: number;

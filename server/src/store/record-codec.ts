@@ -49,8 +49,10 @@ export function encodeChange(change: Change, committed: CommittedChange): Change
     expected: change.expected,
     namespace: change.key.slice(0, slash),
     name: change.key.slice(slash + 1),
-    body: committed.record === undefined ? null : JSON.stringify(storedRecord(committed.record)),
-    events: JSON.stringify(committed.events.map((event, index) => storedEvent(change, event, index))),
+    body: committed.record === undefined ? null : JSON.stringify(storedRecord(committed.record, committed.revision)),
+    events: JSON.stringify(
+      committed.events.map((event, index) => storedEvent(change, event, { index, revision: committed.revision })),
+    ),
   };
 }
 
@@ -94,6 +96,8 @@ export function decodeNote(text: string): NoteEntry[] {
 }
 
 interface StoredRecord {
+  /** Left out when it is the revision of the change. */
+  readonly version?: string | undefined;
   readonly uid?: string | undefined;
   readonly state?: LeaseState | undefined;
   readonly holder?: string | undefined;
@@ -130,10 +134,12 @@ interface StoredEvent {
   readonly before?: StringMap | undefined;
 }
 
+/** `resourceVersion`: the revision of the change that has left the record so. */
 type Identity = Pick<LeaseRecord, 'namespace' | 'name' | 'resourceVersion'>;
 
-function storedRecord(record: LeaseRecord): StoredRecord {
+function storedRecord(record: LeaseRecord, revision: bigint): StoredRecord {
   return {
+    version: record.resourceVersion === revision ? undefined : record.resourceVersion.toString(),
     uid: record.uid,
     state: record.state,
     holder: unlessUsual(record.holder, ''),
@@ -162,6 +168,7 @@ function storedRecord(record: LeaseRecord): StoredRecord {
 }
 
 function readRecord(identity: Identity, stored: StoredRecord): LeaseRecord {
+  const resourceVersion = stored.version === undefined ? identity.resourceVersion : BigInt(stored.version);
   // The lease of a node is held by the node's name: one string serves both.
   const holder = stored.holder === identity.name ? identity.name : orUsual(stored.holder, '');
   return {
@@ -173,8 +180,8 @@ function readRecord(identity: Identity, stored: StoredRecord): LeaseRecord {
     lastHolder: orUsual(stored.lastHolder, holder),
     acquireId: orUsual(stored.acquireId, ''),
     durationMs: orUsual(stored.durationMs, 0),
-    fencingToken: stored.token === undefined ? identity.resourceVersion : BigInt(stored.token),
-    resourceVersion: identity.resourceVersion,
+    fencingToken: stored.token === undefined ? resourceVersion : BigInt(stored.token),
+    resourceVersion,
     transitions: orUsual(stored.transitions, 0),
     renewals: orUsual(stored.renewals, 0),
     createTimeMs: orUsual(stored.createTimeMs, 0),
@@ -195,13 +202,17 @@ function readRecord(identity: Identity, stored: StoredRecord): LeaseRecord {
   };
 }
 
-function storedEvent(change: Change, event: LeaseEvent, index: number): StoredEvent {
+function storedEvent(
+  change: Change,
+  event: LeaseEvent,
+  { index, revision }: { readonly index: number; readonly revision: bigint },
+): StoredEvent {
   // Of a change that grants, only the last event has the new token, as its record has.
   const isRecord = change.events[index]?.lease === change.record && (!change.grants || index === change.events.length - 1);
   return {
     type: event.type,
     reason: event.reason,
-    lease: isRecord ? undefined : storedRecord(event.lease),
+    lease: isRecord ? undefined : storedRecord(event.lease, revision),
     before: event.previousLabels,
   };
 }

@@ -192,7 +192,7 @@ export class Scene {
       const read = (lease: string): Promise<Answered> =>
         client.get(lease).then(
           (shown) => ({ kind: 'shown', lease: shown }),
-          () => ({ kind: 'unknown', why: 'it stands by' }),
+          () => ({ kind: 'unknown', why: 'it does not answer' }),
         );
       return Promise.all(leases.map((lease) => history.note(replica.name, lease, { kind: 'get' }, () => read(lease))));
     });
@@ -215,7 +215,7 @@ export class Scene {
 }
 
 /** How many of the replicas answer when all is well. */
-const servingCount = 1;
+const servingCount = 3;
 
 interface Hidden {
   readonly startRevision: bigint;

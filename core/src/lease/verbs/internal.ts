@@ -82,6 +82,7 @@ export function decideEnlist(standing: Standing, moment: Moment): Decision {
       record: next,
       grants: false,
       events: [],
+      silent: true,
     },
     () => ({ kind: 'done' }),
   );

@@ -54,6 +54,7 @@ export function decideAttend(standing: Standing, command: AttendCommand, moment:
       record: { ...record, attendant: moment.sessions.own },
       grants: false,
       events: [],
+      silent: true,
     },
     () => ({ kind: 'done' }),
     { renews: { from: 'read', atMs: command.readAtMs } },

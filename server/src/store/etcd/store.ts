@@ -22,7 +22,7 @@ import { EtcdError, type Etcd } from './client.js';
 import { claim, giveWay } from './exclusive.js';
 import { Feed } from './feed.js';
 import { HistoryIndex } from './history-index.js';
-import type { Keys } from './keys.js';
+import type { Keys, Piece } from './keys.js';
 import { MvccCompaction } from './mvcc-compaction.js';
 import { Peers } from './peers.js';
 import type { Compare, Event, KeyValue, RangeRequest, TxnRequest } from './rpc.js';
@@ -176,7 +176,7 @@ export class EtcdStore implements Store, SharedStore {
     let done = 0;
     for (const piece of piecesOf(rows)) {
       try {
-        if (!(await this.#appendPiece(piece))) break;
+        if (!(await this.#appendPiece(piece, committed.slice(done, done + piece.length)))) break;
       } catch (error) {
         // Nothing was changed, says a store that is full. What was before it is.
         if (done === 0 || !(error instanceof StoreFullError)) throw error;
@@ -304,8 +304,7 @@ export class EtcdStore implements Store, SharedStore {
       this.#append.append.seen(true);
       return;
     }
-    this.#advance(piece.last, changes);
-    this.#history.add(piece);
+    this.#advance(piece, changes);
     this.#append?.append.seen(false);
     this.#follower?.changed(changes);
   }
@@ -323,11 +322,12 @@ export class EtcdStore implements Store, SharedStore {
     early.forEach(this.#onEvent);
   }
 
-  #advance(revision: bigint, changes: readonly Pick<CommittedChange, 'key' | 'record' | 'revision'>[]): void {
-    this.#revision = revision;
-    for (const change of changes) {
-      if (change.record === undefined) this.#versions.delete(change.key);
-      else this.#versions.set(change.key, change.revision);
+  #advance(piece: Piece, changes: readonly CommittedChange[]): void {
+    this.#revision = piece.last;
+    this.#history.add(piece);
+    for (const { key, record } of changes) {
+      if (record === undefined) this.#versions.delete(key);
+      else this.#versions.set(key, record.resourceVersion);
     }
   }
 
@@ -339,7 +339,7 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   /** `false`: another server was faster. */
-  async #appendPiece(rows: readonly ChangeRow[]): Promise<boolean> {
+  async #appendPiece(rows: readonly ChangeRow[], changes: readonly CommittedChange[]): Promise<boolean> {
     const { keys, client, clock } = this.#parts;
     const by = `${this.session}/${++this.#appends}`;
     const piece = { last: rows.at(-1)?.revision ?? 0n, count: rows.length };
@@ -363,16 +363,7 @@ export class EtcdStore implements Store, SharedStore {
     } finally {
       this.#append = undefined;
     }
-    this.#advance(
-      piece.last,
-      rows.map(({ namespace, name, body, revision }) => ({
-        key: `${namespace}/${name}`,
-        // Only whether there is one counts here.
-        record: body === null ? undefined : (body as unknown as LeaseRecord),
-        revision,
-      })),
-    );
-    this.#history.add(piece);
+    this.#advance(piece, changes);
     return true;
   }
 
