@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** What real clients and clusters of processes do, with toolchains of their own: they take their time. */
-const clients = ['test/foreign', 'test/kubernetes/{bad-input,both-at-once,clients,kubectl}', 'test/e2e/cluster'].map(
+/** Real clients, with toolchains of their own, and servers that are killed: they take their time. */
+const endToEnd = ['test/e2e', 'test/foreign', 'test/kubernetes/{bad-input,both-at-once,clients,kubectl}'].map(
   (folder) => `${folder}/**/*.test.ts`,
 );
 
@@ -15,8 +15,8 @@ export default defineConfig({
     // The packages under test are loaded as their users load them: built, by Node itself.
     server: { deps: { external: [/\/dist\//] } },
     projects: [
-      { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: clients } },
-      { extends: true, test: { name: 'clients', include: clients } },
+      { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: endToEnd } },
+      { extends: true, test: { name: 'e2e', include: endToEnd } },
     ],
   },
 });

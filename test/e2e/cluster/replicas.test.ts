@@ -1,7 +1,7 @@
 import { createClient, UnavailableError, type Client } from '@leasehold/sdk';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { EtcdProcess, withoutEtcd } from '../support/etcd-process.js';
-import { ServerProcess } from '../support/server-process.js';
+import { EtcdProcess, withoutEtcd } from '../../support/etcd-process.js';
+import { ServerProcess } from '../../support/server-process.js';
 
 const patience = { timeout: 60_000, interval: 50 };
 
