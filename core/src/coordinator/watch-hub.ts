@@ -151,7 +151,11 @@ export class WatchHub {
     }
     if (!this.#recent.reachesBackTo(watcher.position)) {
       this.#read(watcher, pieceMax, (changes) => {
-        this.#sendPiece(watcher, changes);
+        // The store may have what has not been published here yet: another server's, or what a commit under way has done.
+        this.#sendPiece(
+          watcher,
+          changes.filter(({ revision }) => revision <= this.#revision),
+        );
       });
       return;
     }
@@ -193,7 +197,7 @@ export class WatchHub {
   #bookmark(): void {
     this.#all.forEach((watcher) => {
       if (watcher.state === 'live' && watcher.writable) {
-        watcher.send([], this.#revision > watcher.position ? this.#revision : watcher.position);
+        watcher.send([], this.#revision);
       }
     });
   }
@@ -234,7 +238,7 @@ class Watcher {
   readonly query: WatchQuery;
   readonly sink: WatchSink;
   state: 'starting' | 'behind' | 'live' | 'ended' = 'starting';
-  /** Everything up to here was sent, or was not for this watch. While it is live, so is what was published since. */
+  /** Everything up to here was sent, or was not for this watch. Means nothing while it is live. */
   position: bigint;
   writable = true;
   /** Whether a piece is on its way. */
@@ -251,8 +255,7 @@ class Watcher {
 
   /** Takes a change along for the next `flush`, if this watch is up to date and the change is for it. */
   collect(change: CommittedChange, findBefore: FindBefore): boolean {
-    // The history may have had it already, if it was read while the commit was not answered yet.
-    if (this.state !== 'live' || change.revision <= this.position) {
+    if (this.state !== 'live') {
       return false;
     }
     this.#collected.push(...selectEvents(this.query, change, findBefore));

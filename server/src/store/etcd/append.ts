@@ -12,6 +12,8 @@ export interface AppendOptions {
   readonly validUntilMs: () => number;
   /** Whether what it compares is, for etcd, still as it was. @throws {EtcdError} */
   readonly isOpen: () => Promise<boolean>;
+  /** It is done: called as soon as that is known, before anything that came after it is. */
+  readonly onDone: () => void;
 }
 
 /**
@@ -39,7 +41,9 @@ export class Append {
 
   /** The feed has told. */
   seen(isDone: boolean): void {
+    if (this.#isSettled) return;
     this.#isSettled = true;
+    if (isDone) this.#options.onDone();
     this.#settle.resolve(isDone);
   }
 

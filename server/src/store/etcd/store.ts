@@ -151,8 +151,11 @@ export class EtcdStore implements Store, SharedStore {
     this.#early = undefined;
     early.forEach(this.#onEvent);
     const wanted = await this.catchUp();
+    const { clock } = this.#parts;
     while (this.#revision < wanted && this.#closed === undefined) {
-      await new Promise<void>((resolve) => this.#parts.clock.after(catchUpPollMs, resolve));
+      // What the feed has missed, or brings too late, it will never bring.
+      if (clock.monotonicMs() >= this.validUntilMs) throw new Error('Follow: etcd has not been heard of for too long');
+      await new Promise<void>((resolve) => clock.after(catchUpPollMs, resolve));
     }
   }
 
@@ -356,15 +359,14 @@ export class EtcdStore implements Store, SharedStore {
       ...{ client, clock, transaction },
       validUntilMs: () => this.validUntilMs,
       isOpen: async () => (await this.catchUp()) === before,
+      onDone: () => this.#advance(piece, changes),
     });
     this.#append = { by, append };
     try {
-      if (!(await append.outcome)) return false;
+      return await append.outcome;
     } finally {
       this.#append = undefined;
     }
-    this.#advance(piece, changes);
-    return true;
   }
 
   /** Nothing has been committed after what is known here. */
