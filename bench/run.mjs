@@ -17,6 +17,8 @@ const measures = [
   'expiry',
   'memory',
   'node-agents',
+  'replicas',
+  'etcd-nodes',
   'start',
 ];
 
@@ -28,7 +30,7 @@ const usage = `Measures Leasehold, and its peers beside it, and writes bench/RES
   --leases N       leases for expiry and memory (100000)
   --on-disk N      leases on disk for the start (1000000)
   --elections N    rounds of faults in an election of 2 s (100); kills and releases at the defaults, each a tenth of that
-  --nodes N        nodes that one agent keeps alive (10000)
+  --nodes N        nodes that one agent keeps alive, and that cost etcd something, a thousand on a stream (10000)
   --agents N       agents that keep one node alive each (5000); they take 4 file descriptors each in all
   --node-seconds N how long what they cost is counted (60)
   --memory         Leasehold on its memory store, where nothing is durable; then nothing is written

@@ -50,8 +50,8 @@ type connection struct {
 }
 
 // open connects and says the HTTP/2 greeting.
-func open(config *Config, bodies [][]byte) (*connection, error) {
-	socket, err := net.Dial("tcp", config.Address)
+func open(config *Config, address string, bodies [][]byte) (*connection, error) {
+	socket, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func open(config *Config, bodies [][]byte) (*connection, error) {
 	c.framer = http2.NewFramer(c.writer, c.reader)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.SetReuseFrames()
-	c.firstHeaders, c.headers = requestHeaders(config)
+	c.firstHeaders, c.headers = requestHeaders(config.Path, address)
 	if _, err := io.WriteString(c.writer, http2.ClientPreface); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func open(config *Config, bodies [][]byte) (*connection, error) {
 	return c, c.writer.Flush()
 }
 
-func requestHeaders(config *Config) (first, later []byte) {
+func requestHeaders(path, address string) (first, later []byte) {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	encode := func() []byte {
@@ -86,8 +86,8 @@ func requestHeaders(config *Config) (first, later []byte) {
 		for _, field := range []hpack.HeaderField{
 			{Name: ":method", Value: "POST"},
 			{Name: ":scheme", Value: "http"},
-			{Name: ":path", Value: config.Path},
-			{Name: ":authority", Value: config.Address},
+			{Name: ":path", Value: path},
+			{Name: ":authority", Value: address},
 			{Name: "content-type", Value: "application/grpc"},
 			{Name: "te", Value: "trailers"},
 			{Name: "user-agent", Value: "leasehold-bench"},
@@ -105,9 +105,8 @@ func (c *connection) drive(from, until time.Time) {
 	defer c.socket.Close()
 	c.from, c.until = from, until
 	c.now = time.Now()
-	for range c.config.Streams {
-		c.start()
-	}
+	pace := newPace(c)
+	pace.begin()
 	for {
 		if err := c.writer.Flush(); err != nil {
 			c.fail(err.Error())
@@ -115,6 +114,9 @@ func (c *connection) drive(from, until time.Time) {
 		}
 		if c.finished() {
 			return
+		}
+		if !pace.wait() {
+			continue
 		}
 		_ = c.socket.SetReadDeadline(c.until.Add(drainTime))
 		if err := c.readBurst(); err != nil {
@@ -132,7 +134,7 @@ func (c *connection) drive(from, until time.Time) {
 // finished says whether everything was answered and nothing more is to be sent.
 func (c *connection) finished() bool {
 	if len(c.streams) == 0 {
-		return true
+		return c.config.PaceSeconds == 0 || !c.sending()
 	}
 	if !c.config.Stream || c.sending() {
 		return false
@@ -297,7 +299,7 @@ func (c *connection) end(s *stream, status string) {
 		c.answered++
 		c.latencies = append(c.latencies, c.now.Sub(s.startedAt).Microseconds())
 	}
-	if !c.config.Stream {
+	if !c.config.Stream && c.config.PaceSeconds == 0 {
 		c.start()
 	}
 }

@@ -17,7 +17,8 @@ import (
 
 // Config says what to send.
 type Config struct {
-	Address string `json:"address"`
+	// Addresses of the servers; connections are spread over them.
+	Addresses []string `json:"addresses"`
 	// Path of the method, as in "/package.Service/Method".
 	Path string `json:"path"`
 	// Stream says that the method streams both ways.
@@ -32,6 +33,9 @@ type Config struct {
 	Once bool `json:"once"`
 	// Depth is how many messages of a stream wait for an answer at most.
 	Depth int `json:"depth"`
+	// PaceSeconds is how often each body, or the message of each stream, is sent, all of them spread evenly over that time, if what is
+	// in flight allows; 0: as soon as the one before is answered.
+	PaceSeconds float64 `json:"paceSeconds"`
 	// Heartbeat says that streams speak Leasehold's Heartbeat: the first message attaches, and every following one beats all
 	// handles. Otherwise a stream repeats its first message and gets one answer for each.
 	Heartbeat bool `json:"heartbeat"`
@@ -85,7 +89,7 @@ func run(config *Config, bodies [][]byte) (*Result, error) {
 	}
 	connections := make([]*connection, config.Connections)
 	for index := range connections {
-		opened, err := open(config, share(bodies, index, config.Connections))
+		opened, err := open(config, config.Addresses[index%len(config.Addresses)], share(bodies, index, config.Connections))
 		if err != nil {
 			return nil, err
 		}

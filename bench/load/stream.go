@@ -70,7 +70,7 @@ func (c *connection) answer(s *stream, message []byte) {
 
 // topUp queues messages until as many as wanted are in flight.
 func (c *connection) topUp(s *stream) {
-	if !c.config.Stream || !c.sending() || len(s.unsent) > 0 || c.config.Heartbeat && s.handles == nil {
+	if !c.config.Stream || c.config.PaceSeconds > 0 || !c.sending() || len(s.unsent) > 0 || c.config.Heartbeat && s.handles == nil {
 		return
 	}
 	// Half of the depth at a time, so that messages travel in large frames.
@@ -80,14 +80,19 @@ func (c *connection) topUp(s *stream) {
 	}
 	s.startedAt = c.now
 	for range room {
-		s.sent++
-		if c.config.Heartbeat {
-			s.queueBeat()
-		} else {
-			s.queue(s.first)
-		}
+		c.queueNext(s)
 	}
 	c.send(s)
+}
+
+// queueNext queues the message after the first one.
+func (c *connection) queueNext(s *stream) {
+	s.sent++
+	if c.config.Heartbeat {
+		s.queueBeat()
+	} else {
+		s.queue(s.first)
+	}
 }
 
 // queueBeat queues a HeartbeatRequest: the sequence number in field 1, the handles in field 2.

@@ -10,7 +10,8 @@ export async function byTurns(rounds, ours, peer) {
   return { ours: median(results.ours), peer: median(results.peer) };
 }
 
-function median(runs) {
+/** The run with the median rate. */
+export function median(runs) {
   return runs.sort((a, b) => a.rate - b.rate)[Math.floor(runs.length / 2)];
 }
 

@@ -18,8 +18,8 @@ export function etcdRequest(service, method, message) {
   return loaded[`etcdserverpb.${service}`][method].requestSerialize(message);
 }
 
-/** Runs `action` with an etcd of its own: `address`, `pid`, and its unary calls as promises. */
-export async function withEtcd(action) {
+/** Runs `action` with an etcd of its own: `address`, `pid`, and its unary calls as promises. `flags`: more of them. */
+export async function withEtcd(action, flags = []) {
   const program = await goProgram(source, 'etcd');
   const folder = mkdtempSync(join(tmpdir(), 'leasehold-bench-etcd-'));
   const [address, peer] = [`127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
@@ -27,6 +27,7 @@ export async function withEtcd(action) {
     ...['--data-dir', folder, '--log-level', 'error', '--initial-cluster', `default=${peer}`],
     ...['--listen-client-urls', `http://${address}`, '--advertise-client-urls', `http://${address}`],
     ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+    ...flags,
   ]);
   const etcd = connect(address);
   try {

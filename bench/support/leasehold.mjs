@@ -30,6 +30,20 @@ export async function withLeasehold({ memory, flags }, action) {
   });
 }
 
+/** Runs `action` with several servers that share the leases in `etcd`. */
+export async function withReplicas({ etcd, count, flags = [] }, action) {
+  const servers = [];
+  try {
+    while (servers.length < count)
+      servers.push(await startLeasehold(`etcd:http://${etcd.address}`, ['--http-listen', 'off', ...flags]));
+    return await action(servers);
+  } catch (error) {
+    throw new Error([error.message, ...servers.map(({ output }) => output())].join('\n'), { cause: error });
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
 /** Runs `action` with the location of a SQLite file that is removed afterwards. */
 export async function withStore(action) {
   const folder = mkdtempSync(join(tmpdir(), 'leasehold-bench-'));
@@ -81,7 +95,7 @@ export async function startLeasehold(store, flags = ['--http-listen', 'off']) {
 /** The unary calls of a client as promises. */
 export function promises(client) {
   const call = (method) => promisify(client[method].bind(client));
-  return { acquire: call('acquire'), release: call('release'), renew: call('renew'), get: call('get') };
+  return { acquire: call('acquire'), release: call('release'), renew: call('renew'), get: call('get'), list: call('list') };
 }
 
 /** What an Acquire says; `more` over the defaults. */
@@ -100,10 +114,10 @@ export function acquireRequest(name, durationMs, more = {}) {
 }
 
 /** Acquires leases, a hundred at a time, and returns what renewing and attaching them takes. */
-export async function acquireMany({ client }, count, durationMs = 3_600_000) {
+export async function acquireMany({ client }, count, { durationMs = 3_600_000, prefix = 'lease' } = {}) {
   const held = [];
   for (let from = 0; from < count; from += 100) {
-    const names = Array.from({ length: Math.min(100, count - from) }, (_, index) => `lease-${from + index}`);
+    const names = Array.from({ length: Math.min(100, count - from) }, (_, index) => `${prefix}-${from + index}`);
     const answers = await Promise.all(names.map((name) => client.acquire(acquireRequest(name, durationMs))));
     for (const { outcome } of answers) {
       const { name, holder, fencingToken } = outcome.value;

@@ -2,21 +2,23 @@
 import { fileURLToPath } from 'node:url';
 import { goProgram } from './go.mjs';
 import { withFrames } from './frames.mjs';
-import { processorTime, start } from './process.mjs';
+import { processorTime, processorTimeOf, start } from './process.mjs';
 
 /**
- * @param {object} target `address` and `pid` of the server
+ * @param {object | object[]} target `address` and `pid` of the server, or of each of several
  * @param {object} config as in bench/load/main.go, with `messages` in place of `bodies`
  * @returns the generator's result, with `rate` a second and `busy`: the share of a core that the server's main thread, the whole server
- *   and the generator used
+ *   (of several: all together) and the generator used
  */
 export async function load(target, { messages, ...config }) {
   const program = await goProgram(fileURLToPath(new URL('../load', import.meta.url)), 'load');
+  const targets = [target].flat();
+  const addresses = targets.map(({ address }) => address);
   return withFrames(messages, async (bodies) => {
-    const before = processorTime(target.pid);
+    const before = processorTimeOf(targets);
     const begin = performance.now();
-    const { result, usage } = await generate(program, { address: target.address, bodies, ...config });
-    const after = processorTime(target.pid);
+    const { result, usage } = await generate(program, { addresses, bodies, ...config });
+    const after = processorTimeOf(targets);
     const elapsed = (performance.now() - begin) / 1000;
     if (result.failed > 0) throw new Error(`${config.path}: ${result.failed} failed, the first: ${result.firstFailure}`);
     return {

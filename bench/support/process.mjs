@@ -54,6 +54,18 @@ export function processorTime(pid) {
   return { all: cpuSeconds(`/proc/${pid}/stat`), main: cpuSeconds(`/proc/${pid}/task/${pid}/stat`) };
 }
 
+/** The same of several processes together. */
+export function processorTimeOf(processes) {
+  const times = processes.map(({ pid }) => processorTime(pid));
+  const sum = (part) => times.reduce((total, time) => total + time[part], 0);
+  return { all: sum('all'), main: sum('main') };
+}
+
+/** Memory that a process has resident now, in bytes. */
+export function residentBytes(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+}
+
 function cpuSeconds(path) {
   // After the name in parentheses, the 12th and 13th fields are the time in user and system mode, in hundredths.
   const fields = readFileSync(path, 'utf8').split(') ').pop().split(' ');

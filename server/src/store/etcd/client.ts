@@ -46,8 +46,12 @@ export interface Etcd {
   /** Calls once. `timeoutMs`: for this call. @throws {EtcdError} */
   call<M extends keyof Methods>(method: M, request: Methods[M][0], timeoutMs?: number): Promise<Methods[M][1]>;
 
-  /** Calls what does no harm twice, until it has come back or `untilMs` is over on the monotonic clock. @throws {EtcdError} */
-  insist<M extends keyof Methods>(method: M, request: Methods[M][0], untilMs: number): Promise<Methods[M][1]>;
+  /**
+   * Calls what does no harm twice, until it has come back or `untilMs` is over on the monotonic clock. `timeoutMs`: for each call.
+   *
+   * @throws {EtcdError}
+   */
+  insist<M extends keyof Methods>(method: M, request: Methods[M][0], untilMs: number, timeoutMs?: number): Promise<Methods[M][1]>;
 
   /** Watches, at the next endpoint each time. `onEnd`: once, unless it is called off. Returns what calls it off. */
   watch(request: WatchRequest, onResponse: (response: WatchResponse) => void, onEnd: (error: EtcdError) => void): () => void;
@@ -91,11 +95,16 @@ export class EtcdClient implements Etcd {
     }
   }
 
-  async insist<M extends keyof Methods>(method: M, request: Methods[M][0], untilMs: number): Promise<Methods[M][1]> {
+  async insist<M extends keyof Methods>(
+    method: M,
+    request: Methods[M][0],
+    untilMs: number,
+    timeoutMs?: number,
+  ): Promise<Methods[M][1]> {
     const { clock } = this.#options;
     for (;;) {
       try {
-        return await this.call(method, request);
+        return await this.call(method, request, timeoutMs);
       } catch (error) {
         if ((error instanceof EtcdError && error.isRefusal) || clock.monotonicMs() + pauseMs >= untilMs) {
           throw error;

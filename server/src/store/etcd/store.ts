@@ -132,7 +132,7 @@ export class EtcdStore implements Store, SharedStore {
   async load(take: (records: readonly LeaseRecord[]) => void): Promise<StoreState> {
     const { keys } = this.#parts;
     const revision = this.#revision;
-    for await (const kvs of this.#pages({ ...keys.leases, limit: 1000, revision: this.#loadedAt })) {
+    for await (const kvs of this.#pages({ ...keys.leases, limit: leasesPerPage, revision: this.#loadedAt })) {
       const rows = kvs.map(({ key, value }) => {
         const [namespace = '', name = ''] = keys.nameOf(key).split('/');
         // The value is the list of the version and the rest.
@@ -419,9 +419,10 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   async *#pages(request: RangeRequest): AsyncGenerator<readonly KeyValue[]> {
-    const { client, clock, ttlMs } = this.#parts;
+    const { client, clock } = this.#parts;
     for (let from = request.key; ;) {
-      const { kvs, more } = await client.insist('Range', { ...request, key: from }, clock.monotonicMs() + 2 * ttlMs);
+      const untilMs = clock.monotonicMs() + 3 * pageMs;
+      const { kvs, more } = await client.insist('Range', { ...request, key: from }, untilMs, pageMs);
       yield kvs;
       const last = kvs.at(-1);
       if (!more || last === undefined) return;
@@ -432,6 +433,11 @@ export class EtcdStore implements Store, SharedStore {
 
 /** How many keys of the history are read at once. */
 const historyPieces = 256;
+
+/** For each page etcd counts all keys that are left: few long pages take it less time than many short ones. */
+const leasesPerPage = 10_000;
+/** How long a page may take: it may be many megabytes, for a server that has much else to do. */
+const pageMs = 10_000;
 
 const compactionSlack = 1024;
 
