@@ -23,7 +23,7 @@ interface Version {
 }
 
 /** Why etcd says no. */
-export class EtcdRefusal extends Error {
+class EtcdRefusal extends Error {
   override readonly name = 'EtcdRefusal';
   readonly code: grpc.status;
 
