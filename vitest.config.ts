@@ -5,6 +5,10 @@ const endToEnd = ['test/e2e', 'test/foreign', 'test/kubernetes/{bad-input,both-a
   (folder) => `${folder}/**/*.test.ts`,
 );
 
+const withServer = ['client', 'endpoints', 'failover', 'informer-server', 'nodes/heartbeat-grpc', 'observe-leader', 'token'].map(
+  (name) => `test/sdk/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -17,6 +21,8 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: endToEnd } },
       { extends: true, test: { name: 'e2e', include: endToEnd } },
+      // The SDK's tests that need a server, unchanged, on servers that keep their leases in etcd.
+      { extends: true, test: { name: 'sdk-etcd', include: withServer, globalSetup: 'test/sdk/support/etcd-setup.ts' } },
     ],
   },
 });

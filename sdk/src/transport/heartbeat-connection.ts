@@ -104,7 +104,10 @@ export class HeartbeatConnection {
       if (known !== undefined) attached.push(known);
       else if (!this.#notNow.has(lease)) missing.push(lease);
     }
-    if (attached.length > 0) this.#send({ handles: attached.map(({ handle }) => handle), attach: [], detach: [] }, attached);
+    // With nothing to beat, as long as an attach takes its time, an empty message tells whether the connection lives.
+    if (attached.length > 0 || (missing.length === 0 && this.#asked.size > 0)) {
+      this.#send({ handles: attached.map(({ handle }) => handle), attach: [], detach: [] }, attached);
+    }
     for (let from = 0; from < missing.length; from += attachesPerMessage) {
       this.#attach(missing.slice(from, from + attachesPerMessage));
     }

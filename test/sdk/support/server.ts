@@ -4,16 +4,36 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type Client, type ClientOptions } from '@leasehold/sdk';
 import { parseOptions, startServer, type RunningServer } from '@leasehold/server';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
+import type {} from './etcd-setup.js';
 
 /** A server on a free port, or on the one given; it ends with the test. */
 export async function serve(store = 'memory:', port = 0, options: readonly string[] = []): Promise<RunningServer> {
-  const args = ['--listen', `127.0.0.1:${port}`, '--http-listen', 'off', '--store', store, '--identity-lease', 'off', ...options];
+  const args = [
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--http-listen',
+    'off',
+    ...placeOf(store),
+    '--identity-lease',
+    'off',
+    ...options,
+  ];
   const request = parseOptions(args, {});
   if (request.kind !== 'serve') throw new Error('asked for help');
   const server = await startServer(request.options);
   onTestFinished(() => server.drain().catch(() => undefined));
   return server;
+}
+
+let places = 0;
+
+/** In a run on etcd, keys of their own are what memory or a file is otherwise. */
+function placeOf(store: string): readonly string[] {
+  const etcd = inject('etcd');
+  if (etcd === undefined) return ['--store', store];
+  const place = store === 'memory:' ? `memory-${process.pid}-${++places}` : store.replace('sqlite:', '');
+  return ['--store', `etcd:${etcd}`, '--etcd-prefix', `/${place}/`];
 }
 
 /** A store in a file that goes with the test. */
