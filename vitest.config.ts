@@ -1,9 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-/** Real clients, with toolchains of their own, and servers that are killed: they take their time. */
-const endToEnd = ['test/e2e', 'test/foreign', 'test/kubernetes/{bad-input,both-at-once,clients,kubectl}'].map(
-  (folder) => `${folder}/**/*.test.ts`,
-);
+/** Real clients, with toolchains of their own, servers that are killed, and what else takes its time. */
+const endToEnd = [
+  ...['test/e2e', 'test/foreign', 'test/kubernetes/{bad-input,both-at-once,clients,kubectl}'].map(
+    (folder) => `${folder}/**/*.test.ts`,
+  ),
+  'test/cli/migrate.test.ts',
+  'test/simulation/removed-rules.test.ts',
+  'test/support/etcd-cluster.test.ts',
+];
 
 const withServer = ['client', 'endpoints', 'failover', 'informer-server', 'nodes/heartbeat-grpc', 'observe-leader', 'token'].map(
   (name) => `test/sdk/${name}.test.ts`,

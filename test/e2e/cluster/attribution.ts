@@ -23,7 +23,7 @@ const anyTime: Span = { fromMs: 0, toMs: Infinity };
  */
 export function attribute(entries: readonly Entry[], told: readonly Told[]): Attributed {
   const findings: string[] = [];
-  const search = new Authors(entries, findings);
+  const search = new Authors(entries, told, findings);
   const changes = [...changesOf(told), ...leftOut(entries, told)].sort((left, right) =>
     left.revision < right.revision ? -1 : 1,
   );
@@ -109,9 +109,13 @@ class Authors {
   readonly #updates = new Map<string, EntryOf<'update'>>();
   readonly #renewals = new Map<bigint, Entry>();
   readonly #holders = new Map<bigint, string>();
+  /** Grants that nobody heard of, so that the server took them back. Their callers have asked again under the same name. */
+  readonly #abandoned: ReadonlySet<bigint>;
 
-  constructor(entries: readonly Entry[], findings: string[]) {
+  constructor(entries: readonly Entry[], told: readonly Told[], findings: string[]) {
     this.#findings = findings;
+    const ends = told.filter(({ event }) => event.type === 'RELEASED' && event.reason === 'ABANDONED');
+    this.#abandoned = new Set(ends.map(({ event }) => event.lease.fencingToken));
     for (const entry of entries) {
       if (isOf(entry, 'acquire')) this.#acquires.set(entry.input.holder, entry);
       if (isOf(entry, 'update')) this.#updates.set(entry.input.mark, entry);
@@ -142,6 +146,7 @@ class Authors {
     const { holder } = event.lease;
     const acquire = this.#acquires.get(holder);
     if (acquire === undefined) return this.#nobody(event);
+    if (this.#abandoned.has(revision)) return { fromMs: acquire.callMs, toMs: Infinity };
     if ([...this.#holders.values()].includes(holder)) this.#findings.push(`granted twice: ${eventText(event)}`);
     this.#holders.set(revision, holder);
     if (acquire.output.kind !== 'granted') return { fromMs: acquire.callMs, toMs: Infinity };
