@@ -1,18 +1,20 @@
-import type {
-  Answer,
-  Attachment,
-  AttachRequest,
-  Claim,
-  Command,
-  LeaseCoordinator,
-  LeaseError,
-  LeaseRecord,
-  Loss,
-  WriteCommand,
+import {
+  defaultLimits,
+  startCoordinator,
+  type Answer,
+  type Attachment,
+  type AttachRequest,
+  type Claim,
+  type Command,
+  type LeaseCoordinator,
+  type LeaseError,
+  type LeaseRecord,
+  type Loss,
+  type WriteCommand,
 } from '@leasehold/core';
 import { FakeClock, settle } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SharedMemory, type Server } from './shared-memory.js';
+import { Member, SharedMemory, type Server } from './shared-memory.js';
 import { acquire, lease, release, remove, revoke } from './world.js';
 
 const durationMs = 10_000;
@@ -30,6 +32,14 @@ describe('a lease on two servers', () => {
     shared = new SharedMemory(clock);
     first = await shared.start('session-1');
     second = await shared.start('session-2');
+  });
+
+  it('is not served by a server that cannot catch up, of which nothing is left', async () => {
+    const [before, store] = [clock.timers, new Member(shared, 'session-3')];
+    store.follow = () => Promise.reject(new Error('the feed is over'));
+    const options = { store, clock, limits: defaultLimits, newUid: () => '', onFailure: () => undefined };
+    await expect(startCoordinator(options)).rejects.toThrow('the feed is over');
+    expect(clock.timers).toBe(before);
   });
 
   it('is granted by one and known to the other', async () => {

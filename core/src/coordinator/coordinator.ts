@@ -141,16 +141,22 @@ class Coordinator implements LeaseCoordinator {
     }
   }
 
-  /** Takes over what other servers have done since the store was loaded, and does so from now on. */
+  /** Takes over what other servers have done since the store was loaded, and does so from now on. @throws the store failed. */
   async begin(): Promise<void> {
-    await this.#store.shared?.follow({
-      changed: (changes) => {
-        if (this.#closed === undefined || this.#isDraining()) this.#commits.follow(changes);
-      },
-      sessionEnded: (session) => {
-        this.#sessionEnded(session);
-      },
-    });
+    try {
+      await this.#store.shared?.follow({
+        changed: (changes) => {
+          if (this.#closed === undefined || this.#isDraining()) this.#commits.follow(changes);
+        },
+        sessionEnded: (session) => {
+          this.#sessionEnded(session);
+        },
+      });
+    } catch (error) {
+      // Nobody will ever close what nobody has got.
+      this.#giveUp(error);
+      throw error;
+    }
     this.#watchValidity();
   }
 
@@ -343,11 +349,15 @@ class Coordinator implements LeaseCoordinator {
 
   /** Outcomes are unknown from here on: nothing is answered from this memory any more. */
   #fail(error: Error): void {
-    const failed = new LeaseError('STORE_UNAVAILABLE', 'Store failed: the server is opening it again', {}, { cause: error });
+    this.#giveUp(error);
+    this.#options.onFailure(error);
+  }
+
+  #giveUp(cause: unknown): void {
+    const failed = new LeaseError('STORE_UNAVAILABLE', 'Store failed: the server is opening it again', {}, { cause });
     this.#close(failed);
     this.#commits.abandon(failed);
     this.#hub.close(failed);
-    this.#options.onFailure(error);
   }
 
   #close(error: LeaseError): void {
