@@ -66,6 +66,7 @@ export class EtcdClient implements Etcd {
   #at = 0;
   #watchAt = 0;
   #token: Promise<string> | undefined;
+  #isClosed = false;
 
   constructor(options: EtcdClientOptions) {
     this.#options = options;
@@ -141,10 +142,10 @@ export class EtcdClient implements Etcd {
         if (/invalid auth token|auth revision/i.test(error.details)) this.#token = undefined;
         end(new EtcdError('Watch', error));
       });
-      call.on('end', () => end(ended()));
+      call.on('end', () => end(unreached('Watch', 'it was ended')));
       call.write(request);
     };
-    this.#metadata().then(open, (error: unknown) => end(error instanceof EtcdError ? error : ended(error)));
+    this.#metadata().then(open, (error: unknown) => end(error instanceof EtcdError ? error : unreached('Watch', String(error))));
     return () => {
       isOver = true;
       cancel();
@@ -152,6 +153,7 @@ export class EtcdClient implements Etcd {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#clients.forEach((client) => client.close());
   }
 
@@ -188,6 +190,8 @@ export class EtcdClient implements Etcd {
     request: Methods[M][0],
     { metadata, timeoutMs }: { readonly metadata: grpc.Metadata; readonly timeoutMs: number },
   ): Promise<Methods[M][1]> {
+    // A call that goes on by itself, a renewal or a compaction, may come to this after the close.
+    if (this.#isClosed) return Promise.reject(unreached(method, 'the client is closed'));
     const { path, requestSerialize, responseDeserialize } = methodOf(method);
     const client = this.#client(this.#at);
     return new Promise((resolve, reject) => {
@@ -197,7 +201,7 @@ export class EtcdClient implements Etcd {
           return;
         }
         if (error !== null && !refusals.has(error.code)) this.#at += 1;
-        reject(error === null ? new Error(`etcd ${method}: no answer`) : new EtcdError(method, error));
+        reject(error === null ? unreached(method, 'no answer') : new EtcdError(method, error));
       };
       const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, {}, answered);
       const cancel = this.#options.clock.after(timeoutMs, () => call.cancel());
@@ -212,13 +216,10 @@ function methodOf(method: keyof Methods | 'Watch'): ServiceDefinition[string] {
   return definition;
 }
 
-/** Of a stream that etcd has ended in order. */
-function ended(cause?: unknown): EtcdError {
-  const details = cause instanceof Error ? cause.message : 'it was ended';
-  return new EtcdError(
-    'Watch',
-    Object.assign(new Error(details), { code: grpc.status.UNAVAILABLE, details, metadata: new grpc.Metadata() }),
-  );
+/** Of what gRPC has no status for: nobody was reached, or the answer has ended without one. */
+function unreached(method: string, details: string): EtcdError {
+  const cause = { code: grpc.status.UNAVAILABLE, details, metadata: new grpc.Metadata() };
+  return new EtcdError(method, Object.assign(new Error(details), cause));
 }
 
 /** Between two attempts. */
