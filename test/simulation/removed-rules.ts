@@ -1,4 +1,4 @@
-import type { Fault } from './mutants.js';
+import type { Fault } from '../support/mutants.js';
 
 const coordinator = { package: 'core', file: 'coordinator/coordinator.js' } as const;
 const entry = { package: 'core', file: 'coordinator/entry.js' } as const;

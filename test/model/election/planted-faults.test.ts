@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { check } from './check.js';
-import { type Fault, plant } from './mutant.js';
+import type { Fault } from '../../support/mutants.js';
+import { plant } from './mutant.js';
 
 /** Within so many runs the model has to find a fault. */
 const runsMax = 1_000;
