@@ -37,6 +37,7 @@ export type { Selector } from './lease/selectors.js';
 export { everything, parseSelector } from './lease/selectors.js';
 export type { Moment, Queue, Sessions, Situation, Standing } from './lease/situation.js';
 export { situationOf } from './lease/situation.js';
+export { newRecord } from './lease/tenure.js';
 export { checkName, checkNamespace } from './lease/validate.js';
 export { MemoryDisk, MemoryStore } from './store/memory.js';
 export type { Follower, HistoryPage, NoteEntry, SharedStore, Store, StoreState } from './store/store.js';

@@ -1,7 +1,6 @@
 import {
-  emptyMap,
   leaseKey,
-  nobodyElsewhere,
+  newRecord as recordOfNobody,
   type Change,
   type CommittedChange,
   type LeaseEvent,
@@ -10,36 +9,8 @@ import {
 
 /** Makes a record that nobody committed yet. */
 export function newRecord(name: string, fields: Partial<LeaseRecord> = {}): LeaseRecord {
-  return {
-    namespace: 'default',
-    name,
-    uid: `uid-of-${name}`,
-    state: 'AVAILABLE',
-    holder: '',
-    lastHolder: '',
-    acquireId: '',
-    durationMs: 0,
-    fencingToken: 0n,
-    resourceVersion: 0n,
-    transitions: 0,
-    renewals: 0,
-    createTimeMs: 1_790_000_000_000,
-    acquireTimeMs: 0,
-    renewTimeMs: 0,
-    endTimeMs: 0,
-    labels: emptyMap,
-    annotations: emptyMap,
-    lockDelayMs: 0,
-    delayed: false,
-    keepAfterExpiryMs: undefined,
-    revoking: undefined,
-    reservedMs: undefined,
-    origin: 'grpc',
-    kubernetes: undefined,
-    attendant: '',
-    waiting: nobodyElsewhere,
-    ...fields,
-  };
+  const moment = { wallMs: 1_790_000_000_000, newUid: () => `uid-of-${name}` };
+  return { ...recordOfNobody({ namespace: 'default', name }, moment), ...fields };
 }
 
 /** A lease comes into being. */

@@ -95,7 +95,7 @@ export function endChange(before: LeaseRecord, ending: Ending, queue: Queue, mom
 }
 
 /** A record that was never held. */
-export function newRecord(lease: LeaseName, moment: Moment): LeaseRecord {
+export function newRecord(lease: LeaseName, moment: Pick<Moment, 'wallMs' | 'newUid'>): LeaseRecord {
   return {
     namespace: lease.namespace,
     name: lease.name,

@@ -1,39 +1,11 @@
-import { emptyMap, leaseKey, nobodyElsewhere, type Change, type LeaseRecord, type Store } from '@leasehold/core';
+import { leaseKey, newRecord, type Change, type LeaseRecord, type Store } from '@leasehold/core';
 
 /** No lease can have these names, so that nobody can make this record but a migration. It sorts before all others. */
 const namespace = '(leasehold)';
 const name = '(migration)';
 
 /** Says that a store holds a part of the leases only. */
-const mark: LeaseRecord = {
-  namespace,
-  name,
-  uid: '',
-  state: 'AVAILABLE',
-  holder: '',
-  lastHolder: '',
-  acquireId: '',
-  durationMs: 0,
-  fencingToken: 0n,
-  resourceVersion: 0n,
-  transitions: 0,
-  renewals: 0,
-  createTimeMs: 0,
-  acquireTimeMs: 0,
-  renewTimeMs: 0,
-  endTimeMs: 0,
-  labels: emptyMap,
-  annotations: emptyMap,
-  lockDelayMs: 0,
-  delayed: false,
-  keepAfterExpiryMs: undefined,
-  revoking: undefined,
-  reservedMs: undefined,
-  origin: 'grpc',
-  kubernetes: undefined,
-  attendant: '',
-  waiting: nobodyElsewhere,
-};
+const mark: LeaseRecord = newRecord({ namespace, name }, { wallMs: 0, newUid: () => '' });
 
 /** The change that marks a store as unfinished: to be committed before the first lease. */
 export const markUnfinished: Change = {
