@@ -1,10 +1,12 @@
 import type { Entry } from './entry.js';
 import { BlockedCommands } from './blocked-commands.js';
 import { Fifo } from './fifo.js';
+import { ForeignChanges } from './foreign-changes.js';
 import type { LeaseTable } from './lease-table.js';
 import { nobody, ofServer, type Pending, type PendingWaiter } from './pending.js';
 import type { ServerSessions } from './sessions.js';
 import type { Sweeper } from './sweeper.js';
+import { UncertainCommands } from './uncertain-commands.js';
 import type { Waiting } from './waiting.js';
 import type { WatchHub } from './watch-hub.js';
 import type { Clock } from '../clock.js';
@@ -37,10 +39,8 @@ export class CommitQueue {
   readonly #queue = new Fifo<Pending>();
   #elapsed: Entry[] = [];
   readonly #blocked = new BlockedCommands();
-  /** Commands that will be answered without a commit. */
-  readonly #uncertain = new Set<Pending>();
-  /** Changes of other servers that came during a commit. */
-  #foreign: (readonly CommittedChange[])[] = [];
+  readonly #uncertain: UncertainCommands;
+  readonly #foreign: ForeignChanges;
   #committing = false;
   #scheduled = false;
   #abandoned = false;
@@ -49,11 +49,16 @@ export class CommitQueue {
 
   constructor(parts: CommitQueueParts) {
     this.#parts = parts;
+    this.#uncertain = new UncertainCommands(() => parts.catchUp());
+    this.#foreign = new ForeignChanges(parts, (entry) => {
+      this.goOn(entry);
+      this.#schedule();
+    });
   }
 
   /** How many commands wait. */
   get length(): number {
-    return this.#queue.length + this.#blocked.count + this.#uncertain.size;
+    return this.#queue.length + this.#blocked.count + this.#uncertain.count;
   }
 
   add(pending: Pending): void {
@@ -69,9 +74,9 @@ export class CommitQueue {
 
   /** Takes over changes of another server. */
   follow(changes: readonly CommittedChange[]): void {
-    this.#foreign.push(changes);
+    this.#foreign.keep(changes);
     if (!this.#committing) {
-      this.#takeForeign();
+      this.#foreign.takeOver();
     }
   }
 
@@ -99,10 +104,9 @@ export class CommitQueue {
     this.#cancelRetries.forEach((cancel) => {
       cancel();
     });
-    for (const pending of [...this.#uncertain, ...this.#blocked.takeAll(), ...this.#queue.takeAll()]) {
+    for (const pending of [...this.#uncertain.takeAll(), ...this.#blocked.takeAll(), ...this.#queue.takeAll()]) {
       pending.reject(error);
     }
-    this.#uncertain.clear();
     this.#elapsed = [];
     this.#becomeIdle();
   }
@@ -137,7 +141,7 @@ export class CommitQueue {
       void this.#commit(batch, startMs);
     } else if (this.#queue.length > 0 || this.#blocked.hasSettled || this.#elapsed.length > 0) {
       this.#schedule();
-    } else if (this.#uncertain.size === 0) {
+    } else if (this.#uncertain.count === 0) {
       this.#becomeIdle();
     }
   }
@@ -186,7 +190,7 @@ export class CommitQueue {
   #decide(entry: Entry, pending: Pending, batch: Staged[]): boolean {
     const decision = decide(entry, pending.command, this.moment());
     if (decision.kind !== 'change' && decision.kind !== 'await' && this.#isUncertain(pending)) {
-      void this.#makeCertain(pending);
+      void this.#decideAgain(pending);
       return false;
     }
     switch (decision.kind) {
@@ -217,16 +221,8 @@ export class CommitQueue {
     return this.#parts.sessions.own !== '' && caughtUp !== true && !isOwn;
   }
 
-  /** Lets it be decided again once this server has caught up. */
-  async #makeCertain(pending: Pending): Promise<void> {
-    this.#uncertain.add(pending);
-    try {
-      await this.#parts.catchUp();
-      pending.caughtUp = true;
-    } catch (error) {
-      pending.reject(error as LeaseError);
-    }
-    if (this.#uncertain.delete(pending) && pending.caughtUp === true) {
+  async #decideAgain(pending: Pending): Promise<void> {
+    if (await this.#uncertain.wait(pending)) {
       this.#queue.push(pending);
     }
     this.#schedule();
@@ -284,7 +280,7 @@ export class CommitQueue {
     } catch (error) {
       this.#committing = false;
       this.#commitFailed(batch, error);
-      this.#takeForeign();
+      this.#foreign.takeOver();
       this.#next();
       return;
     }
@@ -292,7 +288,7 @@ export class CommitQueue {
     if (!this.#abandoned) {
       this.#publish(batch.slice(0, committed.length), committed, decidedMs);
       this.#overtaken(batch.slice(committed.length));
-      this.#takeForeign();
+      this.#foreign.takeOver();
       this.#next();
     }
   }
@@ -313,36 +309,10 @@ export class CommitQueue {
       }
     }
     this.#queue.putBack(again);
-    this.#takeForeign();
+    this.#foreign.takeOver();
     batch.forEach(({ entry }) => {
       this.goOn(entry);
     });
-  }
-
-  #takeForeign(): void {
-    const foreign = this.#foreign;
-    this.#foreign = [];
-    for (const changes of foreign) {
-      this.#takeOver(changes);
-    }
-  }
-
-  #takeOver(changes: readonly CommittedChange[]): void {
-    const { clock, hub, table } = this.#parts;
-    const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
-    const entries = changes.map(({ key }) => table.getOrAdd(key));
-    const before = entries.map(({ record }) => record);
-    changes.forEach((change, index) => {
-      entries[index]?.follow(change, now);
-    });
-    entries.forEach((entry, index) => {
-      table.refresh(entry, isVisible(before[index]));
-    });
-    hub.publish(changes, before);
-    entries.forEach((entry) => {
-      this.goOn(entry);
-    });
-    this.#schedule();
   }
 
   /** Makes a commit known, in this order: the table and what is live, the streams of heartbeats, watchers, those who asked. */
