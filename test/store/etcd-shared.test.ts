@@ -173,6 +173,16 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
     proxy.restore();
   });
 
+  it('is made by one of those that come at the same time, and opened by all', async () => {
+    for (let round = 0; round < 8; round += 1) {
+      fresh();
+      const stores = await Promise.all(Array.from({ length: 8 }, () => open()));
+      const revisions = await Promise.all(stores.map((store) => store.shared!.catchUp()));
+      expect(new Set(revisions).size).toBe(1);
+      await Promise.all(stores.map((store) => store.close()));
+    }
+  });
+
   it('leaves alone what is not its own, and what is of a newer one', async () => {
     fresh();
     const client = etcd.client();

@@ -114,7 +114,7 @@ function serving(child: ChildProcess, exited: Promise<unknown>, log: string[]): 
       });
     }
     void exited.then(() => {
-      reject(new Error('The server ended before it served'));
+      reject(new Error(`The server ended before it served: ${log.join('\n')}`));
     });
   });
 }

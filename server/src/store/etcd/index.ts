@@ -3,6 +3,7 @@ import { firstRevision, type Clock, type Store } from '@leasehold/core';
 import { put } from './changes.js';
 import { EtcdClient, type Etcd, type EtcdClientOptions } from './client.js';
 import { Keys } from './keys.js';
+import type { RangeRequest } from './rpc.js';
 import { EtcdStore } from './store.js';
 
 export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
@@ -67,10 +68,12 @@ interface Making {
 /** Makes what every store has, unless it is there. @throws {EtcdOpenError} */
 async function makeSchema(making: Making): Promise<void> {
   const { client, keys, untilMs, wallMs } = making;
-  const { kvs } = await client.insist('Range', { key: keys.schema }, untilMs);
+  const { kvs, header } = await client.insist('Range', { key: keys.schema }, untilMs);
   const [found] = kvs;
   if (found === undefined) {
-    const { kvs: foreign } = await client.insist('Range', { ...keys.all, limit: 1, keys_only: true }, untilMs);
+    // As it was then: a server that starts at the same time may have made them meanwhile.
+    const first: RangeRequest = { ...keys.all, limit: 1, keys_only: true, revision: header.revision };
+    const { kvs: foreign } = await client.insist('Range', first, untilMs);
     const [other] = foreign;
     if (other !== undefined) {
       const where = keys.all.key.toString();
