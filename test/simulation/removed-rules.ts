@@ -12,11 +12,9 @@ const peers = { package: 'server', file: 'store/etcd/peers.js' } as const;
 
 /** Rules of several servers, each by what the code is without it. */
 export const removedRules: Readonly<Record<string, readonly Fault[]>> = {
-  'a beat is answered without a look at the session': [
-    { ...coordinator, text: '        this.#checkValidity(readAtMs);\n', becomes: '' },
-  ],
+  'a beat is answered without a look at the session': [{ ...coordinator, text: '!this.#isValid(readAtMs) ||', becomes: '' }],
   'nothing looks at the session': [
-    { ...coordinator, text: '    #checkValidity(nowMs) {', becomes: '    #checkValidity(nowMs) {\n        return;' },
+    { ...coordinator, text: '    #isValid(nowMs) {', becomes: '    #isValid(nowMs) {\n        return true;' },
     { ...coordinator, text: '    #watchValidity() {', becomes: '    #watchValidity() {\n        return;' },
   ],
   'a session counts from when its renewal came back': [

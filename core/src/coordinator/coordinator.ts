@@ -292,8 +292,13 @@ class Coordinator implements LeaseCoordinator {
       return 'lost';
     }
     const { record } = entry;
-    this.#checkValidity(readAtMs);
-    if (this.#closed !== undefined || entry.inFlight?.ends === true || readAtMs >= entry.renewableUntilMs || !isHeld(record)) {
+    if (
+      !this.#isValid(readAtMs) ||
+      this.#closed !== undefined ||
+      entry.inFlight?.ends === true ||
+      readAtMs >= entry.renewableUntilMs ||
+      !isHeld(record)
+    ) {
       return 'ending';
     }
     entry.renew(readAtMs, record.durationMs);
@@ -368,28 +373,46 @@ class Coordinator implements LeaseCoordinator {
     this.#waiting.close(error);
   }
 
-  /** Looks again whenever the store could have lapsed: streams are to hear of it without asking. */
+  /**
+   * A store that somebody else may have opened is done for. Looks again whenever it could have lapsed: streams are to hear of it without
+   * asking. In a process that was held up what keeps the store may have come, and not been read.
+   */
   #watchValidity(): void {
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    this.#checkValidity(nowMs);
     const { validUntilMs } = this.#store;
-    if (this.#closed === undefined && validUntilMs !== undefined) {
-      this.#cancelValidity = clock.after(validUntilMs - nowMs, () => {
-        this.#watchValidity();
-      });
+    if (this.#closed !== undefined || validUntilMs === undefined) return;
+    if (nowMs >= validUntilMs) {
+      this.#fail(new Error('The store has not been heard of for too long: another server may have opened it'));
+      return;
     }
+    this.#cancelValidity();
+    this.#cancelValidity = clock.after(validUntilMs - nowMs, () => {
+      this.#watchValiditySoon();
+    });
   }
 
-  /** A store that somebody else may have opened is done for. */
-  #checkValidity(nowMs: number): void {
-    if (this.#store.validUntilMs !== undefined && nowMs >= this.#store.validUntilMs && this.#closed === undefined) {
-      this.#fail(new Error('The store has not been heard of for too long: another server may have opened it'));
+  #watchValiditySoon(): void {
+    this.#options.clock.soon(() => {
+      this.#watchValidity();
+    });
+  }
+
+  /** Whether nobody else can have opened the store. */
+  #isValid(nowMs: number): boolean {
+    const isValid = this.#store.validUntilMs === undefined || nowMs < this.#store.validUntilMs;
+    if (!isValid) this.#watchValiditySoon();
+    return isValid;
+  }
+
+  #checkValid(): void {
+    if (!this.#isValid(this.monotonicMs())) {
+      throw new LeaseError('STORE_UNAVAILABLE', 'The store has not been heard of for too long: repeat the call in a moment');
     }
   }
 
   #checkOpen(): void {
-    this.#checkValidity(this.monotonicMs());
+    this.#checkValid();
     if (this.#closed !== undefined) {
       throw this.#closed;
     }
@@ -402,7 +425,7 @@ class Coordinator implements LeaseCoordinator {
 
   /** A server that drains still answers reads: what it has is committed. */
   #checkReadable(): void {
-    this.#checkValidity(this.monotonicMs());
+    this.#checkValid();
     if (this.#closed !== undefined && !this.#isDraining()) {
       throw this.#closed;
     }

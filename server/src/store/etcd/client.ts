@@ -204,7 +204,9 @@ export class EtcdClient implements Etcd {
         reject(error === null ? unreached(method, 'no answer') : new EtcdError(method, error));
       };
       const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, {}, answered);
-      const cancel = this.#options.clock.after(timeoutMs, () => call.cancel());
+      const { clock } = this.#options;
+      // In a process that was held up the answer may have come, and not been read.
+      const cancel = clock.after(timeoutMs, () => clock.soon(() => call.cancel()));
       call.on('status', cancel);
     });
   }
@@ -237,6 +239,9 @@ const refusals: ReadonlySet<number> = new Set([
   grpc.status.RESOURCE_EXHAUSTED,
 ]);
 
+/** Of what etcd sends before it is read: a page of leases, or a second of the watch. */
+const windowBytes = 8 * 2 ** 20;
+
 function connect(endpoint: string, { tls }: EtcdClientOptions): Client {
   const { protocol, host } = new URL(endpoint);
   const credentials =
@@ -250,5 +255,7 @@ function connect(endpoint: string, { tls }: EtcdClientOptions): Client {
     'grpc.keepalive_timeout_ms': 2000,
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
+    // With 64 KiB, a page of leases takes a hundred turns of an event loop that is busy with something else.
+    'grpc-node.flow_control_window': windowBytes,
   });
 }

@@ -93,7 +93,13 @@ export class Session {
   }
 
   #renewIn(delayMs: number): void {
-    this.#cancel = this.#options.clock.after(delayMs, () => void this.#renew());
+    const { clock } = this.#options;
+    // In a process that was held up a renewal may have come back, and not been read.
+    this.#cancel = clock.after(delayMs, () =>
+      clock.soon(() => {
+        if (!this.#isOver) void this.#renew();
+      }),
+    );
   }
 
   async #renew(): Promise<void> {
