@@ -210,6 +210,7 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
     expect(await second.takeNote()).toEqual(note);
     expect(await second.takeNote()).toEqual([]);
     // There is another one, who may know better.
+    await follow(second);
     await second.leaveNote(note);
     expect(await second.takeNote()).toEqual([]);
     await first.close();
