@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 /** A fault to plant: which text of which built file becomes what. */
 export interface Fault {
@@ -37,6 +39,29 @@ export async function plantFaults(name: string, top: 'sdk' | 'server', faults: r
   }
   return mutant;
 }
+
+/** A test by the file it stands in, below `test`, and its full name. */
+export interface TestName {
+  readonly file: string;
+  readonly name: string;
+}
+
+/** How a test ended. */
+export interface TestOutcome {
+  readonly state: 'passed' | 'failed';
+  readonly errors: readonly { readonly name: string; readonly message: string }[];
+}
+
+/** Runs a test on a mutated server: its outcome; none where it is skipped, or is not there. */
+export async function testMutant({ core, package: server }: Mutant, { file, name }: TestName): Promise<readonly TestOutcome[]> {
+  const script = fileURLToPath(new URL('test-mutant.mjs', import.meta.url));
+  const pattern = `^${name.replaceAll(/[^\w ]/g, '\\$&')}$`;
+  const options = { cwd: fileURLToPath(root), timeout: 100_000 };
+  const { stdout } = await run(process.execPath, [script, `test/${file}`, pattern, core.href, server.href], options);
+  return JSON.parse(stdout) as readonly TestOutcome[];
+}
+
+const run = promisify(execFile);
 
 const root = new URL('../../', import.meta.url);
 
