@@ -27,6 +27,8 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly #options: EngineOptions;
+  /** Made once: a server that has nothing to serve is asked again and again. */
+  readonly #unavailable = storeUnavailable();
   #running: Running | undefined;
   /** Set once it drains. */
   #refusal: LeaseError | undefined;
@@ -44,7 +46,7 @@ export class Engine {
   /** The coordinator. @throws {LeaseError} `STORE_UNAVAILABLE` while the store is being reopened, `DRAINING` once it drains. */
   current(): LeaseCoordinator {
     if (this.#refusal !== undefined || this.#running === undefined) {
-      throw this.#refusal ?? storeUnavailable();
+      throw this.#refusal ?? this.#unavailable;
     }
     return this.#running.coordinator;
   }
@@ -95,7 +97,7 @@ export class Engine {
   #failed(running: Running, error: Error): void {
     this.#running = undefined;
     this.#options.log.error({ err: error }, 'The store failed: outcomes are unknown until it is opened again');
-    this.#options.onUnavailable(storeUnavailable());
+    this.#options.onUnavailable(this.#unavailable);
     this.#reopening = this.#reopen(running.store);
   }
 

@@ -156,7 +156,7 @@ const attendance = (name: string): TestName => ({ file: 'core/attendance.test.ts
 export const foundByTest: Readonly<Record<string, TestName>> = {
   'a beat is answered without a look at the session': {
     file: 'core/validity.test.ts',
-    name: 'a beat that was read once the store could have lapsed renews nothing, however late the server notices',
+    name: 'a beat that was read once the store could have lapsed renews nothing',
   },
   'a session counts from when its renewal came back': scene(
     'a beat that was acknowledged counts, although the renewals of the session come back late, and then no more',

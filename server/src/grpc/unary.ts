@@ -159,15 +159,17 @@ function answerWith<Q, R>(
   answer: (request: Q, coordinator: LeaseCoordinator, caller: () => Caller) => R | Promise<R>,
 ): handleUnaryCall<Q, R> {
   return (call, callback) => {
-    const run = async (): Promise<R> => answer(call.request, engine.current(), () => callerOf(call));
-    run().then(
-      (response) => {
-        callback(null, response);
-      },
-      (error: unknown) => {
-        callback(toServiceError(error, log));
-      },
-    );
+    // What is thrown meets a handler that is there already: Node makes much of a rejection that nobody has waited for.
+    void Promise.resolve()
+      .then(() => answer(call.request, engine.current(), () => callerOf(call)))
+      .then(
+        (response) => {
+          callback(null, response);
+        },
+        (error: unknown) => {
+          callback(toServiceError(error, log));
+        },
+      );
   };
 }
 
