@@ -123,6 +123,36 @@ describe('a lease on two servers', () => {
     expect(after.losses).toEqual([]);
   });
 
+  it('that has moved is kept no more by the server before, though the next one has gone before that hears of it', async () => {
+    const token = await grant(first, 'alice');
+    const before = await attach(first, 'alice', token);
+    first.store.hold();
+    await attach(second, 'alice', token);
+    // While this is under way, what the others commit is put off, and the ends of their sessions are not.
+    const other = first.coordinator.submit({ ...acquire('bob'), name: 'other' });
+    shared.end('session-2');
+    await first.store.release();
+    await other;
+    expect(before.losses).toMatchObject([{ reason: 'MOVED', fencingToken: token }]);
+    expect(first.coordinator.beat(before.attachment, clock.monotonicMs())).toBe('lost');
+  });
+
+  it('that was kept by one who has gone before it is known that it did counts in full', async () => {
+    const third = await shared.start('session-3');
+    const token = await grant(first, 'alice');
+    await attach(first, 'alice', token);
+    shared.end('session-1');
+    await clock.advance(durationMs - 100);
+    third.store.hold();
+    const kept = await attach(second, 'alice', token);
+    expect(second.coordinator.beat(kept.attachment, clock.monotonicMs())).toBe('renewed');
+    const acknowledgedUntilMs = clock.monotonicMs() + durationMs;
+    shared.end('session-2');
+    await third.store.release();
+    await clock.advance(acknowledgedUntilMs - clock.monotonicMs() - 1);
+    expect(third.coordinator.get(lease.namespace, lease.name).record.state).toBe('HELD');
+  });
+
   it('that has moved lasts as long as the server before may have acknowledged, even if the next one goes at once', async () => {
     const third = await shared.start('session-3');
     const token = await grant(first, 'alice');

@@ -267,6 +267,10 @@ export class Entry implements Standing {
       this.deadlineMs = Math.max(this.deadlineMs, nowMs + this.#sessions.ttlMs + record.durationMs);
     }
     this.keptElsewhere = this.#sessions.isElsewhere(record.attendant);
+    // One that has gone by the time that this is heard of has acknowledged until then at most.
+    if (!this.keptElsewhere && record.attendant !== this.#sessions.own) {
+      this.deadlineMs = Math.max(this.deadlineMs, nowMs + record.durationMs);
+    }
   }
 
   #endTenure(record: LeaseRecord | undefined, before: LeaseRecord | undefined, now: Now): void {
@@ -309,7 +313,8 @@ export class Entry implements Standing {
   }
 
   #tellLiving(record: LeaseRecord, before: LeaseRecord, nowMs: number): void {
-    if (this.keptElsewhere) {
+    // Whether or not the one that it has moved to lives yet: who has been replaced keeps it no more.
+    if (record.attendant !== before.attendant && record.attendant !== this.#sessions.own) {
       this.#lose({ reason: 'MOVED', holder: record.holder, fencingToken: record.fencingToken, graceMs: undefined });
       return;
     }
