@@ -54,6 +54,17 @@ describe('the heartbeat of a client', () => {
     expect(lease.status).toBe('held');
   });
 
+  it('attaches a lease anew that another server has taken over, as by an attach that was late', async () => {
+    const lease = await hold();
+    const { fencingToken } = lease;
+    transport.stream.answer({ lost: [{ handle: 1, reason: 'MOVED', holder: 'me', fencingToken, graceMs: undefined }] });
+    await clock.advance(3_000);
+    expect(transport.stream.messages.at(-1)?.attach).toMatchObject([{ name: 'x', fencingToken }]);
+    await clock.advance(30_000);
+    expect(lease.status).toBe('held');
+    expect(transport.streams).toHaveLength(1);
+  });
+
   it('backs off while no stream can be opened', async () => {
     await hold();
     for (let round = 0; round < 6; round += 1) {

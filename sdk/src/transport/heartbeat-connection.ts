@@ -66,8 +66,8 @@ export class HeartbeatConnection {
   readonly #attached = new Map<Beaten, Attached>();
   readonly #byHandle = new Map<number, Attached>();
   readonly #asked = new Map<number, Asked>();
-  /** Leases whose attach is waited for, or that another server has taken over: they are not to be attached now. */
-  readonly #notNow = new Set<Beaten>();
+  /** Leases whose attach is waited for. */
+  readonly #attaching = new Set<Beaten>();
   /** Losses of handles that are not known yet: the answer to the attach will find them here. */
   readonly #earlyLosses = new Map<number, HeartbeatLoss>();
   /** The highest handle that an attach was answered with: they rise, so a lower one that is unknown here was given up. */
@@ -102,7 +102,7 @@ export class HeartbeatConnection {
     for (const lease of leases) {
       const known = this.#attached.get(lease);
       if (known !== undefined) attached.push(known);
-      else if (!this.#notNow.has(lease)) missing.push(lease);
+      else if (!this.#attaching.has(lease)) missing.push(lease);
     }
     // With nothing to beat, as long as an attach takes its time, an empty message tells whether the connection lives.
     if (attached.length > 0 || (missing.length === 0 && this.#asked.size > 0)) {
@@ -125,7 +125,7 @@ export class HeartbeatConnection {
   }
 
   #attach(leases: readonly Beaten[]): void {
-    for (const lease of leases) this.#notNow.add(lease);
+    for (const lease of leases) this.#attaching.add(lease);
     const attach = leases.map(({ identity }) => identity);
     const { sequence, sentAt } = this.#send({ handles: [], attach, detach: [] }, []);
     this.#asked.set(sequence, { sentAt, leases, open: leases.length });
@@ -164,7 +164,7 @@ export class HeartbeatConnection {
     asked.open -= 1;
     if (asked.open === 0) this.#asked.delete(sequence);
     // A lease that was given up in the meantime wants no handle.
-    const wanted = this.#notNow.delete(lease);
+    const wanted = this.#attaching.delete(lease);
     if (outcome.kind === 'refused') {
       // One that is refused for now is attached again at the next beat.
       if (wanted && !isTransient(outcome.error)) lease.onRefused(outcome.error);
@@ -194,17 +194,16 @@ export class HeartbeatConnection {
     }
     const announced = loss.graceMs !== undefined && loss.graceMs > 0;
     if (!announced) this.#forget(attached.lease);
-    if (loss.reason === 'MOVED') this.#notNow.add(attached.lease);
-    else attached.lease.onLoss(loss);
+    // It goes on: what has moved it is an attach of an earlier stream that was late, so the next beat attaches it again.
+    if (loss.reason !== 'MOVED') attached.lease.onLoss(loss);
   }
 
   #takeRefusal(handle: number, refusal: 'NOT_ATTACHED' | 'ENDING' | 'LOST' | 'MOVED'): void {
     const attached = this.#byHandle.get(handle);
     // While an ending is undecided the next beat tells more, and a loss comes with its reason.
     if (attached === undefined || refusal === 'ENDING' || refusal === 'LOST') return;
+    // The next beat attaches it again.
     this.#forget(attached.lease);
-    // The newest stream keeps the lease; going back and forth between two would keep it on neither.
-    if (refusal === 'MOVED') this.#notNow.add(attached.lease);
   }
 
   #takeAcknowledged(sequence: number, inVain: ReadonlySet<number>, now: Instant): void {
@@ -220,7 +219,7 @@ export class HeartbeatConnection {
 
   #forget(lease: Beaten): Attached | undefined {
     const attached = this.#attached.get(lease);
-    this.#notNow.delete(lease);
+    this.#attaching.delete(lease);
     this.#attached.delete(lease);
     if (attached !== undefined) this.#byHandle.delete(attached.handle);
     return attached;
