@@ -1,4 +1,4 @@
-import { type ChannelOptions, connectivityState, Metadata } from '@grpc/grpc-js';
+import { type ChannelInterface, type ChannelOptions, connectivityState, Metadata } from '@grpc/grpc-js';
 import { LeaseServiceClient } from '@leasehold/proto/leasehold/v1/lease_service';
 import { abortReason, type Clock } from '../clock.js';
 import { ClientClosedError, timedOut } from '../errors.js';
@@ -11,6 +11,8 @@ export interface ConnectionPlan {
   readonly endpoints: readonly string[];
   readonly security: ChannelSecurity;
   readonly clock: Clock;
+  /** Makes a channel to an endpoint. Default: one of grpc-js, over the network. */
+  readonly openChannel?: ((endpoint: string) => ChannelInterface) | undefined;
 }
 
 /** Room for one stream on a connection that stands. */
@@ -131,8 +133,10 @@ export class Connections {
   }
 
   #open(endpoint: string): LeaseServiceClient {
+    const { security, openChannel } = this.#plan;
+    const channel = openChannel === undefined ? {} : { channelOverride: openChannel(endpoint) };
     // With its scheme said, no host name is taken for one.
-    return new LeaseServiceClient(`dns:${endpoint}`, this.#plan.security.credentials, this.#options);
+    return new LeaseServiceClient(`dns:${endpoint}`, security.credentials, { ...this.#options, ...channel });
   }
 
   /** How long to stay with a connection that does not stand yet. A refused one with others to try is left soon. */

@@ -1,4 +1,11 @@
-import { type CallCredentials, type ClientUnaryCall, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  type CallCredentials,
+  type ChannelInterface,
+  type ClientUnaryCall,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import type { LeaseServiceClient, RenewResponse, WatchResponse } from '@leasehold/proto/leasehold/v1/lease_service';
 import { abortReason, type Clock } from '../clock.js';
 import { ClientClosedError, type LeaseholdError, UnavailableError } from '../errors.js';
@@ -34,6 +41,8 @@ export interface GrpcOptions {
   readonly tls: boolean | TlsOptions | undefined;
   readonly token: Token | undefined;
   readonly clock: Clock;
+  /** What carries the calls to an endpoint. Default: the network. For testing. */
+  readonly openChannel?: ((endpoint: string) => ChannelInterface) | undefined;
 }
 
 /** The transport over gRPC: heartbeats, waits and watches, and everything else have connections of their own. */
@@ -48,8 +57,8 @@ export class GrpcTransport implements plain.Transport {
   #closed = false;
 
   /** @throws {InvalidError} an option breaks a rule. */
-  constructor({ endpoints, tls, token, clock }: GrpcOptions) {
-    const plan = { endpoints: checkEndpoints(endpoints), security: channelSecurity(tls), clock };
+  constructor({ endpoints, tls, token, clock, openChannel }: GrpcOptions) {
+    const plan = { endpoints: checkEndpoints(endpoints), security: channelSecurity(tls), clock, openChannel };
     if (token !== undefined) checkToken(token, endpoints, tls !== undefined && tls !== false);
     this.#clock = clock;
     this.#token = token;
