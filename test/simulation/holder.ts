@@ -9,25 +9,14 @@ import {
 } from '@leasehold/core';
 import type { FakeClock } from '@leasehold/sdk/testing';
 import { Client } from '../core/world.js';
+import type { HolderOptions, Participant } from './participant.js';
 import type { Cluster, Process, Server } from './servers.js';
 import { Stream } from './stream.js';
-import { delayMs, quickMsMax, type HolderWeather } from './weather.js';
+import { delayMs, quickMsMax } from './weather.js';
 import type { Place } from './witness.js';
 
 /** The part of a duration that a holder does not use, as in the SDK. */
 const safetyMargin = 0.02;
-
-/** What one holder is like. */
-export interface HolderOptions {
-  readonly cluster: Cluster;
-  readonly servers: readonly Server[];
-  readonly name: string;
-  readonly leaseName: string;
-  readonly durationMs: number;
-  readonly weather: () => HolderWeather;
-  /** Whether it acquires again once it has nothing. */
-  readonly isEager: (holder: Holder) => boolean;
-}
 
 /** How a holder keeps what it has. */
 interface Plan {
@@ -45,7 +34,7 @@ interface Plan {
  * awkward as these allow. Its own deadline counts from before what was acknowledged had been sent, less a margin; once that has passed, the
  * lease is lost for good; a grant after waiting counts from nothing; a grant that is not newer than what it had is ignored.
  */
-export class Holder {
+export class Holder implements Participant {
   readonly name: string;
   readonly key: LeaseKey;
   readonly clock: FakeClock;
@@ -96,6 +85,14 @@ export class Holder {
 
   get believesForMs(): number {
     return (this.#believesUntilMs ?? -Infinity) - this.clock.monotonicMs();
+  }
+
+  pause(): void {
+    this.clock.pause();
+  }
+
+  resume(): void {
+    this.clock.resume();
   }
 
   /** Ends its process: servers hear of it late. */

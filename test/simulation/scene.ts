@@ -1,6 +1,12 @@
 import { startCoordinator, type Answer, type Command } from '@leasehold/core';
+import { createClient } from '@leasehold/sdk';
 import { FakeClock } from '@leasehold/sdk/testing';
+import { GrpcTransport } from '../../sdk/dist/transport/grpc.js';
+import { drain } from '../../server/dist/drain.js';
 import { Engine } from '../../server/dist/engine.js';
+import { HeartbeatStream } from '../../server/dist/grpc/heartbeat-stream.js';
+import { toServiceError } from '../../server/dist/grpc/status.js';
+import { createUnaryHandlers } from '../../server/dist/grpc/unary.js';
 import { EtcdError } from '../../server/dist/store/etcd/client.js';
 import { Keys } from '../../server/dist/store/etcd/keys.js';
 import { EtcdStore } from '../../server/dist/store/etcd/store.js';
@@ -36,7 +42,11 @@ export class Scene {
   private constructor() {
     this.#witness = new Witness(() => this.nowMs);
     this.etcd = makeEtcd(this.#witness);
-    const kit = { startCoordinator, Engine, EtcdStore, EtcdError, Keys };
+    const kit = {
+      ...{ startCoordinator, Engine, EtcdStore, EtcdError, Keys },
+      ...{ createUnaryHandlers, HeartbeatStream, toServiceError, drain },
+      ...{ createClient, GrpcTransport },
+    };
     const chance = new NoChance(0);
     const cluster = { kit, etcd: this.etcd, time: this.#time, chance, witness: this.#witness, checkpointIntervalMs: 0 };
     this.A = new Server(cluster, 'A');

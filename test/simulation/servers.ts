@@ -1,11 +1,14 @@
 import { defaultLimits, everything, type LeaseCoordinator, type LeaseError } from '@leasehold/core';
 import type { FakeClock } from '@leasehold/sdk/testing';
 import type { Engine } from '../../server/dist/engine.js';
+import type { GrpcServer } from '../../server/dist/grpc/server.js';
+import type { Health } from '../../server/dist/grpc/health.js';
 import type { Log } from '../../server/dist/log.js';
 import { readChanges } from '../../server/dist/store/etcd/changes.js';
 import { Keys } from '../../server/dist/store/etcd/keys.js';
 import { EtcdLink, FakeEtcd } from '../support/fake-etcd.js';
 import type { Chance } from '../model/election/chance.js';
+import { Front } from './front.js';
 import type { Kit } from './kit.js';
 import { ttlMs } from './ttl.js';
 import type { Witness } from './witness.js';
@@ -45,10 +48,15 @@ export function makeEtcd(witness: Witness): FakeEtcd {
   return etcd;
 }
 
+/** How long a shutdown may take before it is forced, as by default. */
+const drainMs = 4000;
+
 /** A process and what runs in it. */
 export interface Process {
   readonly clock: FakeClock;
   readonly engine: Engine;
+  /** Takes calls of gRPC; `undefined`: it does not listen yet. */
+  front: Front | undefined;
   /** What breaks when the process ends. */
   readonly connections: Set<() => void>;
 }
@@ -106,15 +114,21 @@ export class Server {
       coordinator: { clock, limits: defaultLimits, newUid: () => this.#random('uid'), checkpointIntervalMs },
       clock,
       log: logTo(witness, this.name),
-      onUnavailable: () => witness.count('failures'),
+      onUnavailable: (error) => {
+        witness.count('failures');
+        process.front?.abortStreams(error);
+      },
       onAvailable: () => this.#serves(),
       onGivenUp: () => this.#restart(process),
     });
-    const process: Process = { clock, engine, connections: new Set() };
+    const process: Process = { clock, engine, front: undefined, connections: new Set() };
     this.#process = process;
     witness.note(`${this.name} starts`);
     engine.start().then(
-      () => this.#serves(),
+      () => {
+        process.front = this.#listen(process);
+        this.#serves();
+      },
       () => this.#restart(process),
     );
   }
@@ -135,7 +149,17 @@ export class Server {
     const end = (): void => {
       if (this.#process === process) this.kill();
     };
-    process?.engine.drain().then(end, end);
+    const { front, engine, clock } = process ?? {};
+    if (engine === undefined || clock === undefined) return;
+    const health = { setServing: () => undefined } as unknown as Health;
+    const drained =
+      front === undefined
+        ? engine.drain()
+        : this.#cluster.kit.drain({
+            ...{ engine, clock, health, http: undefined, identity: undefined, timeoutMs: drainMs },
+            grpc: front as unknown as GrpcServer,
+          });
+    drained.then(end, end);
   }
 
   /** Looks whether it has what it should have. */
@@ -149,6 +173,13 @@ export class Server {
     } catch {
       // It has just failed.
     }
+  }
+
+  #listen({ engine, clock }: Process): Front {
+    const { kit, witness } = this.#cluster;
+    const streamLimits = { heartbeatStreamsMax: 1000, handlesMax: 1000 };
+    const context = { engine, clock, log: logTo(witness, this.name), limits: defaultLimits, streamLimits };
+    return new Front(kit, context, (what) => witness.count(what));
   }
 
   #restart(process: Process): void {

@@ -4,6 +4,8 @@ import { Chance } from '../model/election/chance.js';
 import { calmEtcd, type EtcdWeather } from '../support/fake-etcd.js';
 import { Holder } from './holder.js';
 import type { Kit } from './kit.js';
+import type { Participant } from './participant.js';
+import { SdkHolder } from './sdk-holder.js';
 import { makeEtcd, Server, type Cluster } from './servers.js';
 import { ttlMs } from './ttl.js';
 import type { HolderWeather } from './weather.js';
@@ -15,10 +17,23 @@ const faultsMs = 40_000;
 /** How long everything may take to be served, granted and released once the faults have stopped; see `#conclude`. */
 const recoversMs = 15_000;
 
+/**
+ * When, after the faults have stopped, whoever uses the SDK has to be able to keep what it has: all servers have opened their stores again,
+ * and the last connections that carry nothing have been noticed. And for how long it then does.
+ */
+const steadyAfterMs = 10_000;
+const keptMs = 14_000;
+
+/** For how long a server is then away, so that leases have to be released without it. */
+const awayMs = 8000;
+
 /** A run takes a few thousand. */
 const stepsMax = 100_000;
 
 const calm: HolderWeather = { loss: 0, slow: 0, slowMsMax: 0 };
+
+/** Whether holders are modelled by hand, or some of them use the SDK. */
+export type HolderKinds = 'modelled' | 'mixed';
 
 /** What a run came to. */
 export interface Tally {
@@ -33,9 +48,9 @@ export class Simulation {
   readonly #chance: Chance;
   readonly #cluster: Cluster;
   readonly #servers: readonly Server[];
-  readonly #holders: (Holder | undefined)[] = [];
+  readonly #holders: (Participant | undefined)[] = [];
   /** Who comes once the faults have stopped. */
-  readonly #last = new Set<Holder>();
+  readonly #last = new Set<Participant>();
   readonly #durationsMs: readonly number[];
   #names = 0;
   #weather: HolderWeather = calm;
@@ -43,8 +58,10 @@ export class Simulation {
   readonly #undo = new Set<() => void>();
   #areFaultsOver = false;
   #steps = 0;
+  readonly #holderKinds: HolderKinds;
 
-  constructor(kit: Kit, seed: number) {
+  constructor(kit: Kit, seed: number, holderKinds: HolderKinds) {
+    this.#holderKinds = holderKinds;
     const startMs = this.#time.monotonicMs();
     this.witness = new Witness(() => this.#time.monotonicMs() - startMs);
     this.#chance = new Chance(seed);
@@ -87,20 +104,27 @@ export class Simulation {
     this.#steps += 1;
     if (this.#steps > stepsMax) this.witness.report('time does not get on');
     for (const server of this.#servers) server.check();
+    for (const holder of this.#holders) if (holder instanceof SdkHolder) holder.look();
     this.witness.look();
   }
 
-  #newHolder(index: number): Holder {
+  #newHolder(index: number): Participant {
     const lease = index % this.#durationsMs.length;
-    return new Holder({
+    const Kind = this.#isMixed && this.#chance.happens(0.5) ? SdkHolder : Holder;
+    const ownWeather = this.#isMixed && this.#chance.happens(0.3) ? this.#holderWeather() : undefined;
+    return new Kind({
       cluster: this.#cluster,
       servers: this.#servers,
       name: `h${(this.#names += 1)}`,
       leaseName: `lease-${lease}`,
       durationMs: this.#durationsMs[lease] ?? 1000,
-      weather: () => this.#weather,
+      weather: () => (this.#areFaultsOver ? calm : (ownWeather ?? this.#weather)),
       isEager: (holder) => !this.#areFaultsOver || (this.#last.has(holder) && holder.token === 0n),
     });
+  }
+
+  get #isMixed(): boolean {
+    return this.#holderKinds === 'mixed';
   }
 
   /** Who has died is replaced by somebody else. */
@@ -130,6 +154,9 @@ export class Simulation {
       [2, () => this.#operate(server)],
       [1, () => this.#compact()],
       [2, () => this.#read(server)],
+      [this.#isMixed ? 2 : 0, () => holder?.straddle()],
+      [this.#isMixed ? 3 : 0, () => this.#cutOff(holder, forMs)],
+      [this.#isMixed ? 3 : 0, () => this.#replace(server)],
     ];
     let left = this.#chance.between(
       0,
@@ -146,13 +173,12 @@ export class Simulation {
 
   /** Something happens to a server whose holders stay with it, and look elsewhere at most without a word. */
   #besiege(server: Server, forMs: number): void {
-    const attended = new Set(this.witness.tokensAt(server.session));
-    const holders = this.#holders.filter((holder) => holder !== undefined && attended.has(holder.token));
+    const holders = this.#holdersAt(server);
     for (const holder of holders) {
       const straddles = this.#chance.happens(0.7);
       const afterMs = this.#chance.between(0, forMs / 3);
-      holder?.stay(2 * forMs + 2 * ttlMs, this.#chance.happens(0.5));
-      if (straddles) this.#time.after(afterMs, () => holder?.clock.soon(() => holder.straddle()));
+      holder.stay(2 * forMs + 2 * ttlMs, this.#chance.happens(0.5));
+      if (straddles) this.#time.after(afterMs, () => holder.clock.soon(() => holder.straddle()));
     }
     this.#pick([
       () => this.#stall(server, forMs),
@@ -161,6 +187,26 @@ export class Simulation {
       () => this.#deafen(server, forMs),
       () => this.#roughen(server, forMs),
     ])();
+  }
+
+  /** Whoever takes over from a server that hears of nothing for a moment goes at once, while that one has something to commit. */
+  #replace(server: Server): void {
+    const holders = this.#holdersAt(server);
+    for (const holder of holders) holder.stay(4 * ttlMs, true);
+    this.#stall(server, (2 * ttlMs) / 3);
+    this.#time.after(50, () => {
+      for (const holder of holders) holder.clock.soon(() => holder.straddle());
+    });
+    this.#time.after(200, () => {
+      this.#operate(server);
+      const isNext = (one: Server): boolean => one !== server && this.#holdersAt(one).some((holder) => holders.includes(holder));
+      for (const one of this.#servers.filter(isNext)) this.#drain(one, ttlMs);
+    });
+  }
+
+  #holdersAt(server: Server): Participant[] {
+    const tokens = new Set(this.witness.tokensAt(server.session));
+    return this.#holders.filter((holder) => holder !== undefined).filter(({ token }) => tokens.has(token));
   }
 
   /** What it hears is old, and then nothing that it sends arrives any more. */
@@ -216,14 +262,16 @@ export class Simulation {
 
   #redeploy(server: Server, forMs: number): void {
     // Sometimes all of them are, so that the last one leaves a note.
-    for (const one of this.#chance.happens(0.2) ? this.#servers : [server]) {
-      this.witness.note(`${one.name} is drained for ${forMs} ms`);
-      one.stop();
-      this.#later(forMs, () => {
-        one.kill();
-        one.start();
-      });
-    }
+    for (const one of this.#chance.happens(0.2) ? this.#servers : [server]) this.#drain(one, forMs);
+  }
+
+  #drain(server: Server, forMs: number): void {
+    this.witness.note(`${server.name} is drained for ${forMs} ms`);
+    server.stop();
+    this.#later(forMs, () => {
+      server.kill();
+      server.start();
+    });
   }
 
   #roughen(server: Server, forMs: number): void {
@@ -239,6 +287,15 @@ export class Simulation {
     this.#later(forMs, () => (this.#weather = calm));
   }
 
+  /** Of one process, for all its life. */
+  #holderWeather(): HolderWeather {
+    return this.#pick([
+      { loss: 0, slow: 0.3, slowMsMax: 300 },
+      { loss: 0.01, slow: 0.1, slowMsMax: 2000 },
+      { loss: 0.05, slow: 0, slowMsMax: 0 },
+    ]);
+  }
+
   #etcdWeather(): EtcdWeather {
     return this.#pick([
       { loss: 0.05, slow: 0, slowMsMax: 0, breaks: 0.05 },
@@ -252,9 +309,15 @@ export class Simulation {
     ]);
   }
 
-  #pauseHolder(holder: Holder | undefined, forMs: number): void {
-    holder?.clock.pause();
-    this.#later(forMs, () => holder?.clock.resume());
+  #pauseHolder(holder: Participant | undefined, forMs: number): void {
+    holder?.pause();
+    this.#later(forMs, () => holder?.resume());
+  }
+
+  #cutOff(holder: Participant | undefined, forMs: number): void {
+    if (!(holder instanceof SdkHolder)) return;
+    this.witness.note(`${holder.name} is cut off for ${forMs} ms`);
+    this.#later(forMs, holder.cutOff());
   }
 
   /** Somebody ends a tenure, or deletes or annotates a lease. */
@@ -311,7 +374,8 @@ export class Simulation {
   }
 
   /**
-   * The faults stop. Whoever holds a lease dies; who waits, waits on, and gives the lease up once it has it; and two more come for each.
+   * The faults stop. Whoever holds a lease dies, or if it uses the SDK may keep it for a while; who waits, waits on, and gives the lease up
+   * once it has it; and two more come for each.
    *
    * All servers serve again, every waiter has its lease or an answer, and all servers and watchers have the same, within `recoversMs`,
    * the sessions of the dead, and the durations of all leases.
@@ -321,18 +385,11 @@ export class Simulation {
     this.#areFaultsOver = true;
     this.#weather = calm;
     this.#mend();
-    for (const holder of this.#holders) {
-      if (holder?.isWaiting === true) holder.giveUp();
-      else holder?.kill();
-    }
-    for (let index = 0; index < 2 * this.#durationsMs.length; index += 1) {
-      const holder = this.#newHolder(index);
-      holder.giveUp();
-      this.#last.add(holder);
-      this.#holders.push(holder);
-    }
+    const isKept = this.#retire();
+    if (isKept) this.#time.after(steadyAfterMs + 1000, () => this.#takeAway(this.#victim()));
     const settled = (): boolean => this.#unsettled().length === 0;
-    const endMs = this.#time.monotonicMs() + recoversMs + 2 * (ttlMs + Math.max(...this.#durationsMs));
+    const endMs =
+      this.#time.monotonicMs() + (isKept ? keptMs + awayMs : 0) + recoversMs + 2 * (ttlMs + Math.max(...this.#durationsMs));
     const startMs = this.#time.monotonicMs();
     while (!settled() && this.#time.monotonicMs() < endMs) await this.#pass(100);
     this.witness.counts['settledAfterMs'] = Math.round(this.#time.monotonicMs() - startMs);
@@ -340,6 +397,44 @@ export class Simulation {
     this.witness.look();
     for (const server of this.#servers) server.kill();
     for (const holder of this.#holders) holder?.kill();
+  }
+
+  /** Lets everybody finish, and two more come for each lease. @returns whether somebody keeps what it has for a while. */
+  #retire(): boolean {
+    let isKept = false;
+    for (const holder of this.#holders) {
+      if (holder?.isWaiting === true) {
+        holder.giveUp();
+      } else if (holder instanceof SdkHolder && !holder.isIdle && this.#chance.happens(0.5)) {
+        holder.keep(steadyAfterMs, keptMs);
+        isKept = true;
+      } else {
+        holder?.kill();
+      }
+    }
+    for (let index = 0; index < 2 * this.#durationsMs.length; index += 1) {
+      const holder = this.#newHolder(index);
+      holder.giveUp();
+      if (holder instanceof SdkHolder) {
+        holder.keep(steadyAfterMs, keptMs);
+        isKept = true;
+      }
+      this.#last.add(holder);
+      this.#holders.push(holder);
+    }
+    return isKept;
+  }
+
+  /** A server that goes while nothing else fails costs nobody who uses the SDK a lease, and can be done without for a release. */
+  #takeAway(server: Server): void {
+    const drains = this.#chance.happens(0.5);
+    this.witness.note(`${server.name} is ${drains ? 'drained' : 'killed'}, and nothing else`);
+    if (drains) server.stop();
+    else server.kill();
+    this.#time.after(awayMs, () => {
+      server.kill();
+      server.start();
+    });
   }
 
   #mend(): void {
@@ -362,7 +457,7 @@ export class Simulation {
       if (coordinator.revision !== revision) return [`${name} is at ${coordinator.revision}, not ${revision}`];
       return server.hasSeenAll ? [] : [`the watcher at ${name} has not seen everything`];
     });
-    const waits = (holder: Holder | undefined): boolean =>
+    const waits = (holder: Participant | undefined): boolean =>
       holder !== undefined && (!holder.isIdle || (this.#last.has(holder) && holder.token === 0n));
     const holders = this.#holders.filter(waits).map((holder) => `${holder?.name ?? ''} waits yet`);
     const leases = this.#durationsMs

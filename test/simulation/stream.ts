@@ -1,6 +1,6 @@
 import { isHeld, type Attachment, type LeaseCoordinator, type LeaseError, type LeaseRecord, type Loss } from '@leasehold/core';
 import type { FakeClock } from '@leasehold/sdk/testing';
-import type { HolderOptions } from './holder.js';
+import type { HolderOptions } from './participant.js';
 import type { Process, Server } from './servers.js';
 import { delayMs } from './weather.js';
 import type { Place } from './witness.js';

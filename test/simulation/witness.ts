@@ -1,5 +1,4 @@
 import { isHeld, isVisible, type CommittedChange, type LeaseKey, type LeaseRecord, type WatchEvent } from '@leasehold/core';
-import type { Holder } from './holder.js';
 import { ttlMs } from './ttl.js';
 
 /** What was promised, and not kept. */
@@ -13,6 +12,17 @@ interface Version {
   readonly record: LeaseRecord | undefined;
 }
 
+/** Somebody who may hold a lease, as the witness sees it. */
+export interface Believer {
+  readonly name: string;
+  readonly key: LeaseKey;
+  /** Of the tenure that it has, or had last. */
+  readonly token: bigint;
+  /** Whether it takes the lease for its own. */
+  readonly believes: boolean;
+  readonly believesForMs: number;
+}
+
 /** A place in the history of a lease. */
 export type Place = number;
 
@@ -22,8 +32,9 @@ export type Place = number;
  * - At any true instant at most one holder believes to hold a lease. A holder whose tenure an operator has ended by a forced revoke does
  *   not count from the commit of that ending on; it hears of it in its time, or its deadline passes.
  * - Revisions and tokens rise; a tenure begins only where none is; one Acquire that was sent once begins at most one.
- * - A tenure does not end by expiry, revoke or for want of its caller as long as its holder believes: so none ends before an
- *   acknowledged deadline, as seen from the holder's side.
+ * - A tenure does not end by expiry, revoke, release or for want of its caller as long as its holder believes: so none ends before an
+ *   acknowledged deadline, as seen from the holder's side, and nobody releases what it still believes in.
+ * - Whoever believes has the tenure that was committed last, and the tokens that are believed in rise.
  * - What is answered was committed, and is no older than when the request arrived.
  * - A server grants nothing as long as somebody waits at another one that comes first.
  * - The session of a server that serves is not ended by others before it was not renewed for its time.
@@ -33,7 +44,9 @@ export class Witness {
   readonly #nowMs: () => number;
   readonly #versions = new Map<LeaseKey, Version[]>();
   readonly #events: string[] = [];
-  readonly #holders = new Set<Holder>();
+  readonly #holders = new Set<Believer>();
+  /** The highest token that anybody has believed in. */
+  readonly #believed = new Map<LeaseKey, bigint>();
   /** Tokens whose forced revoke was asked for. */
   readonly #forced = new Set<bigint>();
   /** Tokens whose tenure was ended by one. */
@@ -71,11 +84,11 @@ export class Witness {
     this.#violation ??= new Violation(`${what} (at ${this.#nowMs().toFixed(3)} ms)`);
   }
 
-  born(holder: Holder): void {
+  born(holder: Believer): void {
     this.#holders.add(holder);
   }
 
-  gone(holder: Holder): void {
+  gone(holder: Believer): void {
     this.#holders.delete(holder);
   }
 
@@ -130,10 +143,12 @@ export class Witness {
   /** A record was answered: it was committed so, and not replaced before the place where the request arrived. */
   answered(what: string, key: LeaseKey, record: LeaseRecord, since: Place): void {
     const versions = this.#versions.get(key) ?? [];
-    const index = versions.findIndex(({ revision }) => revision === record.resourceVersion);
-    const version = versions[index];
-    if (version === undefined || text(version.record) !== text(record)) {
-      this.report(`${what} answered ${text(record)}, but committed was ${text(version?.record)}`);
+    // Who attends and who waits changes without another version of the record.
+    const index = versions.findLastIndex((version) => text(version.record) === text(record));
+    if (index < 0) {
+      this.report(
+        `${what} answered ${text(record)}, which was never committed; at last that was ${text(versions.at(-1)?.record)}`,
+      );
     } else if (index < since) {
       this.report(
         `${what} answered version ${record.resourceVersion}, but ${String(versions[since]?.revision)} was there before`,
@@ -150,14 +165,27 @@ export class Witness {
 
   /** Looks at everybody. @throws {Violation} */
   look(): void {
-    const believing = new Map<LeaseKey, Holder>();
+    const believing = new Map<LeaseKey, Believer>();
     for (const holder of this.#holders) {
       if (!holder.believes || this.#endedByForce.has(holder.token)) continue;
       const other = believing.get(holder.key);
       if (other !== undefined) this.report(`${name(other)} and ${name(holder)} both hold ${holder.key}`);
       believing.set(holder.key, holder);
+      this.#checkBelief(holder);
     }
     if (this.#violation !== undefined) throw this.#violation;
+  }
+
+  /** Whoever believes has the newest tenure, and tokens rise from one to the next. */
+  #checkBelief(holder: Believer): void {
+    const { key, token } = holder;
+    const record = this.at(key)?.record;
+    if (isHeld(record) && record.fencingToken !== token) {
+      this.report(`${name(holder)} believes in ${key}, which is held by ${record.holder} (${record.fencingToken})`);
+    }
+    const highest = this.#believed.get(key) ?? 0n;
+    if (token < highest) this.report(`${name(holder)} believes in ${key} after ${highest} was believed in`);
+    this.#believed.set(key, token > highest ? token : highest);
   }
 
   /** What a server has at its revision. */
@@ -190,7 +218,7 @@ export class Witness {
       this.#events.push(`${revision} ${type} ${lease.name} ${lease.fencingToken}`);
       this.count(`${type} ${reason}`);
       if (type === 'ACQUIRED') this.#checkGrant(key, revision, record, lease);
-      if (type === 'EXPIRED' || (type === 'RELEASED' && reason !== 'REQUESTED')) this.#checkEnding(type, reason, record);
+      if (type === 'EXPIRED' || type === 'RELEASED') this.#checkEnding(type, reason, record);
       record = type === 'DELETED' ? undefined : lease;
     }
     if (isHeld(before) && isHeld(after) && after.fencingToken !== before.fencingToken && events.length < 2) {
@@ -223,8 +251,8 @@ export class Witness {
   #checkGrantedOnce({ holder, acquireId }: LeaseRecord): void {
     const grants = (this.#grants.get(acquireId) ?? 0) + 1;
     this.#grants.set(acquireId, grants);
-    // One that was sent again may be granted again, when another tenure came in between.
-    const wasSentOnce = !acquireId.endsWith('again');
+    // One that was sent again may be granted again, when another tenure came in between. The SDK's, with ids of its own, may have been.
+    const wasSentOnce = acquireId.startsWith(`${holder}-`) && !acquireId.endsWith('again');
     if (grants > 1 && wasSentOnce) this.report(`one Acquire of ${holder} is granted twice`);
   }
 
@@ -244,7 +272,7 @@ export class Witness {
   }
 }
 
-function name({ name: who, token }: Holder): string {
+function name({ name: who, token }: Believer): string {
   return `${who} (${token})`;
 }
 
