@@ -221,6 +221,22 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
     expect(await (await open()).takeNote()).toEqual([]);
   });
 
+  it('takes the time left of more leases than etcd takes at once', async () => {
+    fresh();
+    const name = 'n'.repeat(247);
+    const note = Array.from({ length: 9000 }, (_, index) => ({
+      key: `${'s'.repeat(63)}/${name}-${index}` as const,
+      fencingToken: 2n ** 53n,
+      remainingMs: 86_400_000.123,
+    }));
+    const first = await open();
+    await first.leaveNote(note);
+    await first.close();
+    const second = await open();
+    expect(await second.takeNote()).toEqual(note);
+    expect(await second.takeNote()).toEqual([]);
+  });
+
   it('has no room: says so, and nothing is changed', async () => {
     const small = await EtcdProcess.start(['--quota-backend-bytes', String(2 * 1024 * 1024)]);
     onTestFinished(() => small.dispose());

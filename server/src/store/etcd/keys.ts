@@ -49,8 +49,13 @@ export class Keys {
     return this.#key('claim');
   }
 
-  get note(): Buffer {
-    return this.#key('note');
+  get notes(): KeyRange {
+    return this.#below('note/');
+  }
+
+  /** A part of the note that the last server has left. */
+  note(part: number): Buffer {
+    return this.#key(`note/${part}`);
   }
 
   get leases(): KeyRange {

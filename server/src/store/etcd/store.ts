@@ -208,20 +208,36 @@ export class EtcdStore implements Store, SharedStore {
     return { kind: 'page', changes: changes.slice(0, limit) };
   }
 
-  /** Only the last server to leave knows what is left of the time of all leases. */
+  /**
+   * Only the last server to leave knows what is left of the time of all leases. It says so in parts, because etcd takes 1.5 MiB at once; a
+   * lease whose part is missing counts in full.
+   */
   async leaveNote(note: readonly NoteEntry[]): Promise<void> {
     const { keys } = this.#parts;
     if (this.#sessions.size > 1) return;
-    await this.#insist({ compare: [this.#isLast()], success: [put(keys.note, `${this.#revision} ${encodeNote(note)}`)] });
+    for (let part = 0; part * leasesPerNote < note.length; part += 1) {
+      const entries = note.slice(part * leasesPerNote, (part + 1) * leasesPerNote);
+      await this.#insist({
+        compare: [this.#isLast()],
+        success: [put(keys.note(part), `${this.#revision} ${encodeNote(entries)}`)],
+      });
+    }
   }
 
   async takeNote(): Promise<readonly NoteEntry[]> {
     const { keys } = this.#parts;
-    const [revision, ...text] = (await this.#read(keys.note))?.split(' ') ?? [];
-    if (revision === undefined) return [];
-    await this.#insist({ compare: [], success: [{ request_delete_range: { key: keys.note } }] });
-    // Whoever was there meanwhile has changed something, or has acknowledged nothing.
-    return revision === String(this.#revision) ? decodeNote(text.join(' ')) : [];
+    const note: NoteEntry[] = [];
+    let parts = 0;
+    for await (const kvs of this.#pages({ ...keys.notes, limit: notesPerPage })) {
+      parts += kvs.length;
+      for (const { value } of kvs) {
+        const [revision, ...text] = value.toString().split(' ');
+        // Whoever was there meanwhile has changed something, or has acknowledged nothing.
+        note.push(...(revision === String(this.#revision) ? decodeNote(text.join(' ')) : []));
+      }
+    }
+    if (parts > 0) await this.#insist({ compare: [], success: [{ request_delete_range: keys.notes }] });
+    return note;
   }
 
   close(): Promise<void> {
@@ -436,6 +452,12 @@ const historyPieces = 256;
 
 /** For each page etcd counts all keys that are left: few long pages take it less time than many short ones. */
 const leasesPerPage = 10_000;
+
+/** An entry has 360 bytes at most. */
+const leasesPerNote = 4000;
+
+const notesPerPage = 16;
+
 /** How long a page may take: it may be many megabytes, for a server that has much else to do. */
 const pageMs = 10_000;
 
