@@ -1,5 +1,5 @@
 import { settle } from '@leasehold/sdk/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { acquire, Client, create, reasonOf, release, remove, renew, revoke, update, validate, World } from './world.js';
 
 describe('acquire', () => {
@@ -378,6 +378,15 @@ describe('forced endings', () => {
     expect(world.disk.records.size).toBe(0);
     expect(await world.grant('b')).toBeGreaterThan(token);
   });
+});
+
+it('leaves turns of the event loop to others while many commands need no commit', async () => {
+  const world = await World.start();
+  const token = await world.grant('a');
+  const soon = vi.spyOn(world.clock, 'soon');
+  const answers = await Promise.all(Array.from({ length: 10_000 }, () => world.coordinator.submit(validate(token))));
+  expect(answers.filter(({ valid }) => valid)).toHaveLength(10_000);
+  expect(soon.mock.calls.length).toBeGreaterThan(2);
 });
 
 describe('create, update, validate', () => {

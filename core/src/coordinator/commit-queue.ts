@@ -24,6 +24,9 @@ import { StoreFullError, type Store } from '../store/store.js';
 /** How long after a full store the server tries again to commit what time has made due. */
 const retryMs = 1000;
 
+/** How many commands are decided in one turn of the event loop. */
+const decidedMax = 4096;
+
 /**
  * Commands on their way through decision and commit.
  *
@@ -171,7 +174,8 @@ export class CommitQueue {
       this.#blocked.handOver(entry, hasRoom, (pending) => this.#decide(entry, pending, batch));
       this.#parts.table.forgetIfEmpty(entry);
     });
-    while (hasRoom()) {
+    // What needs no commit fills none: everybody else is not to wait until all of it is answered.
+    for (let decided = 0; hasRoom() && decided < decidedMax; decided += 1) {
       const pending = this.#queue.shift();
       if (pending === undefined) {
         return;
