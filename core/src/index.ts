@@ -18,6 +18,7 @@ export type {
   WatchSink,
 } from './coordinator/api.js';
 export { startCoordinator } from './coordinator/coordinator.js';
+export { Fifo } from './coordinator/fifo.js';
 export type { CoordinatorOptions } from './coordinator/options.js';
 export type { Change, CommittedChange, EventReason, EventType, LeaseEvent } from './lease/change.js';
 export { stamp } from './lease/change.js';

@@ -80,3 +80,15 @@ it('refuses reads, commands and watches at once, before any timer has fired', as
   await settle();
   expect(world.failures).toHaveLength(1);
 });
+
+it('answers who waits for a commit that comes back after it has lapsed', async () => {
+  const { world, store } = await start(3000);
+  store.shut();
+  const asked = world.coordinator.submit(acquire('a'));
+  const refused = expect(asked).rejects.toMatchObject({ reason: 'OUTCOME_UNKNOWN' });
+  await settle();
+  await world.clock.advance(3000);
+  expect(world.failures).toHaveLength(1);
+  await store.open();
+  await refused;
+});

@@ -10,6 +10,7 @@ import {
 } from '@leasehold/proto/leasehold/v1/lease_service';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
+import { AttachTurns } from '../../server/dist/grpc/attach-turns.js';
 import { HeartbeatStream, type HeartbeatCall } from '../../server/dist/grpc/heartbeat-stream.js';
 
 const released: Loss = { reason: 'RELEASED', holder: '', fencingToken: 5n, graceMs: undefined };
@@ -180,6 +181,58 @@ describe('the order on a heartbeat stream', () => {
   });
 });
 
+describe('attaches on many streams', () => {
+  test('are under way so many at a time, and the streams take turns', async () => {
+    const attachTurns = new AttachTurns(2);
+    const [many, one] = [new Bench({ attachTurns }), new Bench({ attachTurns })];
+    many.send({ attach: ['a', 'b', 'c', 'd'].map(attach) });
+    one.send({ attach: [attach('e')] });
+    expect([many.asked, one.asked]).toEqual([['a', 'b'], []]);
+    await many.settle('b');
+    expect([many.asked, one.asked]).toEqual([['a', 'b', 'c'], []]);
+    await many.refuse('c');
+    expect([many.asked, one.asked]).toEqual([['a', 'b', 'c'], ['e']]);
+    await one.settle('e');
+    expect(many.asked).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('asked for in several messages come in their order, each as old as its own', async () => {
+    const bench = new Bench({ attachTurns: new AttachTurns(1) });
+    bench.send({ attach: [attach('a')] });
+    bench.nowMs = 10;
+    bench.send({ attach: [attach('b')] });
+    bench.nowMs = 20;
+    bench.send({ attach: [attach('c')] });
+    bench.nowMs = 30;
+    await bench.settle('a');
+    await bench.settle('b');
+    expect(bench.asked).toEqual(['a', 'b', 'c']);
+    expect(bench.askedReadAtMs).toEqual([0, 10, 20]);
+  });
+
+  test('are not asked for any more once their stream is over, and hold up nobody', async () => {
+    const attachTurns = new AttachTurns(1);
+    const [first, second] = [new Bench({ attachTurns }), new Bench({ attachTurns })];
+    first.send({ attach: ['a', 'b'].map(attach) });
+    second.send({ attach: [attach('c')] });
+    first.call.emit('cancelled');
+    expect(second.asked).toEqual([]);
+    await first.settle('a');
+    expect([first.asked, second.asked]).toEqual([['a'], ['c']]);
+  });
+
+  test('are refused at once past the leases that a stream may have', async () => {
+    const bench = new Bench({ handlesMax: 2, attachTurns: new AttachTurns(1) });
+    bench.send({ attach: ['a', 'b', 'c'].map(attach) });
+    await bench.settle('a');
+    await bench.settle('b');
+    expect(bench.asked).toEqual(['a', 'b']);
+    expect(bench.turn().flatMap(({ attached }) => attached.map(({ outcome }) => outcome?.$case))).toEqual([
+      ...['handle', 'handle', 'refused'],
+    ]);
+  });
+});
+
 function attach(name: string): HeartbeatAttach {
   return { namespace: 'default', name, holder: 'holder', fencingToken: 1n };
 }
@@ -217,12 +270,13 @@ class Bench {
   #soon: (() => void)[] = [];
   readonly #asked: {
     name: string;
+    readAtMs: number;
     listener: AttachmentListener;
     resolve: (lease: FakeLease) => void;
     reject: (error: Error) => void;
   }[] = [];
 
-  constructor({ handlesMax = 100_000 } = {}) {
+  constructor({ handlesMax = 100_000, attachTurns = new AttachTurns(10_000) } = {}) {
     const write = (message: HeartbeatResponse): boolean => {
       this.written.push(message);
       return !this.full;
@@ -260,6 +314,7 @@ class Bench {
       log: pino({ level: 'silent' }),
       limits: defaultLimits,
       streamLimits: { heartbeatStreamsMax: 1, handlesMax },
+      attachTurns,
     };
     this.stream = new HeartbeatStream(this.call as unknown as HeartbeatCall, context, () => {
       this.over++;
@@ -310,6 +365,15 @@ class Bench {
     return attached;
   }
 
+  /** For which leases an attach has been asked for of the coordinator. */
+  get asked(): string[] {
+    return this.#asked.map(({ name }) => name);
+  }
+
+  get askedReadAtMs(): number[] {
+    return this.#asked.map(({ readAtMs }) => readAtMs);
+  }
+
   /** The attach of a lease comes out well. */
   async settle(name: string): Promise<Attached> {
     const asked = this.#asked.find((one) => one.name === name);
@@ -330,9 +394,9 @@ class Bench {
     await settled();
   }
 
-  #ask({ name }: AttachRequest, listener: AttachmentListener): Promise<Attachment> {
+  #ask({ name, readAtMs }: AttachRequest, listener: AttachmentListener): Promise<Attachment> {
     return new Promise((resolve, reject) => {
-      this.#asked.push({ name, listener, resolve, reject });
+      this.#asked.push({ name, readAtMs, listener, resolve, reject });
     });
   }
 }

@@ -1,5 +1,6 @@
 import { status as codes } from '@grpc/grpc-js';
-import { startCoordinator, type LeaseCoordinator } from '@leasehold/core';
+import { startCoordinator, type LeaseCoordinator, type Store } from '@leasehold/core';
+import type { Lease } from '@leasehold/proto/leasehold/v1/lease';
 import {
   HeartbeatLossReason,
   HeartbeatRefusal,
@@ -8,7 +9,9 @@ import {
   ReleaseRequest,
   RevokeRequest,
 } from '@leasehold/proto/leasehold/v1/lease_service';
+import { FakeClock } from '@leasehold/sdk/testing';
 import { describe, expect, test } from 'vitest';
+import { Member, SharedMemory } from '../core/shared-memory.js';
 import { acquire, call, frame, get, post, readRefusal, seconds, startTestServer, TestHeartbeat } from './support.js';
 
 describe('a heartbeat stream', () => {
@@ -46,6 +49,25 @@ describe('a heartbeat stream', () => {
     expect(attached.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
     const outcomes = attached.map(({ outcome }) => (outcome?.$case === 'handle' ? outcome.value.handle : outcome?.value.code));
     expect(outcomes).toEqual([codes.NOT_FOUND, 1, codes.INVALID_ARGUMENT, codes.FAILED_PRECONDITION, 2]);
+  });
+
+  test('attaches more leases at once than commands may wait, over a store of several servers', async () => {
+    const shared = new SharedMemory(new FakeClock());
+    const openStore = (): Promise<Store> => Promise.resolve(new Member(shared, 'only'));
+    const { client } = await startTestServer(['--max-pending-commands', '10'], { openStore });
+    const leases: Lease[] = [];
+    for (let index = 0; index < 100; index += 1) {
+      leases.push(await acquire(client, { name: `lease-${index}` }));
+    }
+    const stream = new TestHeartbeat(client);
+    stream.send({
+      attach: leases.map(({ namespace, name, holder, fencingToken }) => ({ namespace, name, holder, fencingToken })),
+    });
+    const attached = await stream.until((received) => {
+      const answers = received.flatMap((message) => message.attached);
+      return answers.length === leases.length ? answers : undefined;
+    });
+    expect(attached.filter(({ outcome }) => outcome?.$case !== 'handle')).toEqual([]);
   });
 
   test('renews by handle, and by all', async () => {

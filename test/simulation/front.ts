@@ -3,7 +3,7 @@ import { Metadata, status, type handleUnaryCall, type ServiceError, type StatusO
 import type { LeaseError } from '@leasehold/core';
 import { HeartbeatLossReason, LeaseServiceService, type HeartbeatResponse } from '@leasehold/proto/leasehold/v1/lease_service';
 import type { HandlerContext } from '../../server/dist/grpc/context.js';
-import type { HeartbeatCall, HeartbeatStream } from '../../server/dist/grpc/heartbeat-stream.js';
+import type { HeartbeatCall, HeartbeatContext, HeartbeatStream } from '../../server/dist/grpc/heartbeat-stream.js';
 import type { UnaryHandlers } from '../../server/dist/grpc/unary.js';
 import type { Kit } from './kit.js';
 
@@ -28,7 +28,7 @@ const lossNames = Object.fromEntries(Object.entries(HeartbeatLossReason).map(([n
 /** The gRPC front of a server process without its port: the real handlers, on calls that the simulation carries. */
 export class Front {
   readonly #kit: Kit;
-  readonly #context: HandlerContext;
+  readonly #context: HeartbeatContext;
   readonly #unary: UnaryHandlers;
   readonly #heartbeats = new Set<HeartbeatStream>();
   readonly #count: (what: string) => void;
@@ -37,7 +37,8 @@ export class Front {
   constructor(kit: Kit, context: HandlerContext, count: (what: string) => void) {
     this.#kit = kit;
     this.#count = count;
-    this.#context = context;
+    // One attach at a time on all streams, so that they wait for each other.
+    this.#context = { ...context, attachTurns: new kit.AttachTurns(1) };
     this.#unary = kit.createUnaryHandlers(context);
   }
 

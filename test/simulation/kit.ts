@@ -8,6 +8,7 @@ import type * as keys from '../../server/dist/store/etcd/keys.js';
 import type * as status from '../../server/dist/grpc/status.js';
 import type * as store from '../../server/dist/store/etcd/store.js';
 import type * as transport from '../../sdk/dist/transport/grpc.js';
+import type * as turns from '../../server/dist/grpc/attach-turns.js';
 import type * as unary from '../../server/dist/grpc/unary.js';
 
 /** The parts of core, the server and the SDK that a run uses: as built, or a mutated copy. */
@@ -18,6 +19,7 @@ export interface Kit {
   readonly EtcdError: typeof client.EtcdError;
   readonly Keys: typeof keys.Keys;
   readonly createUnaryHandlers: typeof unary.createUnaryHandlers;
+  readonly AttachTurns: typeof turns.AttachTurns;
   readonly HeartbeatStream: typeof heartbeats.HeartbeatStream;
   readonly toServiceError: typeof status.toServiceError;
   readonly drain: typeof drain.drain;
@@ -44,6 +46,7 @@ export async function loadKit(packages: Packages = {}): Promise<Kit> {
   const { EtcdError } = await load(server, 'store/etcd/client.js');
   const { Keys } = await load(server, 'store/etcd/keys.js');
   const { createUnaryHandlers } = await load(server, 'grpc/unary.js');
+  const { AttachTurns } = await load(server, 'grpc/attach-turns.js');
   const { HeartbeatStream } = await load(server, 'grpc/heartbeat-stream.js');
   const { toServiceError } = await load(server, 'grpc/status.js');
   const { drain } = await load(server, 'drain.js');
@@ -51,7 +54,7 @@ export async function loadKit(packages: Packages = {}): Promise<Kit> {
   const { GrpcTransport } = await load(sdk, 'transport/grpc.js');
   return {
     ...{ startCoordinator, Engine, EtcdStore, EtcdError, Keys },
-    ...{ createUnaryHandlers, HeartbeatStream, toServiceError, drain },
+    ...{ createUnaryHandlers, AttachTurns, HeartbeatStream, toServiceError, drain },
     ...{ createClient, GrpcTransport },
   };
 }

@@ -4,6 +4,7 @@ import { FakeClock } from '@leasehold/sdk/testing';
 import { GrpcTransport } from '../../sdk/dist/transport/grpc.js';
 import { drain } from '../../server/dist/drain.js';
 import { Engine } from '../../server/dist/engine.js';
+import { AttachTurns } from '../../server/dist/grpc/attach-turns.js';
 import { HeartbeatStream } from '../../server/dist/grpc/heartbeat-stream.js';
 import { toServiceError } from '../../server/dist/grpc/status.js';
 import { createUnaryHandlers } from '../../server/dist/grpc/unary.js';
@@ -44,7 +45,7 @@ export class Scene {
     this.etcd = makeEtcd(this.#witness);
     const kit = {
       ...{ startCoordinator, Engine, EtcdStore, EtcdError, Keys },
-      ...{ createUnaryHandlers, HeartbeatStream, toServiceError, drain },
+      ...{ createUnaryHandlers, AttachTurns, HeartbeatStream, toServiceError, drain },
       ...{ createClient, GrpcTransport },
     };
     const chance = new NoChance(0);

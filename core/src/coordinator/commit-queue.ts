@@ -52,7 +52,15 @@ export class CommitQueue {
 
   constructor(parts: CommitQueueParts) {
     this.#parts = parts;
-    this.#uncertain = new UncertainCommands(() => parts.catchUp());
+    this.#uncertain = new UncertainCommands(
+      () => parts.catchUp(),
+      (commands) => {
+        commands.forEach((pending) => {
+          this.#queue.push(pending);
+        });
+        this.#schedule();
+      },
+    );
     this.#foreign = new ForeignChanges(parts, (entry) => {
       this.goOn(entry);
       this.#schedule();
@@ -140,6 +148,7 @@ export class CommitQueue {
     const batch: Staged[] = [];
     this.#decideElapsed(batch);
     this.#decideAll(batch);
+    void this.#uncertain.wait();
     if (batch.length > 0) {
       void this.#commit(batch, startMs);
     } else if (this.#queue.length > 0 || this.#blocked.hasSettled || this.#elapsed.length > 0) {
@@ -194,7 +203,7 @@ export class CommitQueue {
   #decide(entry: Entry, pending: Pending, batch: Staged[]): boolean {
     const decision = decide(entry, pending.command, this.moment());
     if (decision.kind !== 'change' && decision.kind !== 'await' && this.#isUncertain(pending)) {
-      void this.#decideAgain(pending);
+      this.#uncertain.add(pending);
       return false;
     }
     switch (decision.kind) {
@@ -223,13 +232,6 @@ export class CommitQueue {
   #isUncertain({ caller, caughtUp, command }: Pending): boolean {
     const isOwn = caller === nobody && ofServerAlone.has(command.kind);
     return this.#parts.sessions.own !== '' && caughtUp !== true && !isOwn;
-  }
-
-  async #decideAgain(pending: Pending): Promise<void> {
-    if (await this.#uncertain.wait(pending)) {
-      this.#queue.push(pending);
-    }
-    this.#schedule();
   }
 
   #stage(entry: Entry, pending: Pending, decided: ChangeDecision, batch: Staged[]): boolean {
@@ -289,12 +291,14 @@ export class CommitQueue {
       return;
     }
     this.#committing = false;
-    if (!this.#abandoned) {
-      this.#publish(batch.slice(0, committed.length), committed, decidedMs);
-      this.#overtaken(batch.slice(committed.length));
-      this.#foreign.takeOver();
-      this.#next();
+    if (this.#abandoned) {
+      this.#commitFailed(batch, new Error('The store was given up while a commit was under way'));
+      return;
     }
+    this.#publish(batch.slice(0, committed.length), committed, decidedMs);
+    this.#overtaken(batch.slice(committed.length));
+    this.#foreign.takeOver();
+    this.#next();
   }
 
   /** Another server was faster: what it has done is taken over, and these are decided again. */

@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import {
+  Fifo,
   invalidField,
   limitExceeded,
   type Attachment,
@@ -11,11 +12,11 @@ import {
 import {
   HeartbeatLossReason,
   HeartbeatRefusal,
-  type HeartbeatAttach,
   type HeartbeatRequest,
   type HeartbeatResponse,
 } from '@leasehold/proto/leasehold/v1/lease_service';
 import { AttachQueue, RequestedAttach, type AttachOutcome } from './attach-queue.js';
+import type { AttachAsker, AttachTurns } from './attach-turns.js';
 import type { HandlerContext } from './context.js';
 import { toDuration, toOptionalDuration } from './convert.js';
 import { HandleTable } from './handle-table.js';
@@ -26,16 +27,22 @@ import { toRefusal, toServiceError } from './status.js';
 /** The server's end of one Heartbeat call. */
 export type HeartbeatCall = ServerDuplexStream<HeartbeatRequest, HeartbeatResponse>;
 
+/** What a stream of heartbeats works with. */
+export interface HeartbeatContext extends HandlerContext {
+  /** Shared by all streams. */
+  readonly attachTurns: AttachTurns;
+}
+
 /**
  * One stream of heartbeats: reads beats and attaches, and keeps the leases that are attached to it.
  *
- * A message is worked off at once and in order: detach, beat, attach. An attach may have to wait for a change in flight; the answers
- * still go in the order asked for, and so handles rise. What goes out, and when, is the writer's.
+ * A message is worked off at once and in order: detach, beat, attach. An attach may have to wait for its turn, or for a change in
+ * flight; the answers still go in the order asked for, and so handles rise. What goes out, and when, is the writer's.
  */
-export class HeartbeatStream implements OpenStream {
+export class HeartbeatStream implements OpenStream, AttachAsker {
   readonly #call: HeartbeatCall;
   readonly #coordinator: LeaseCoordinator;
-  readonly #context: HandlerContext;
+  readonly #context: HeartbeatContext;
   readonly #onOver: (stream: HeartbeatStream) => void;
   readonly #writer: HeartbeatWriter;
 
@@ -44,6 +51,8 @@ export class HeartbeatStream implements OpenStream {
   /** Handles that were lost of late, so that a beat that was under way is told `LOST`; later it is `NOT_ATTACHED`. */
   readonly #lost = new Set<number>();
   readonly #attaching = new AttachQueue();
+  /** Those among them whose turn has not come. */
+  readonly #unasked = new Fifo<RequestedAttach>();
   #sequence = 0n;
   /** The last message that beat all leases: it also counts for one that an earlier message asked to attach, and that was under way. */
   #lastAll = { sequence: 0n, readAtMs: 0 };
@@ -52,7 +61,7 @@ export class HeartbeatStream implements OpenStream {
   #over = false;
 
   /** @throws {LeaseError} there is no coordinator to talk to. */
-  constructor(call: HeartbeatCall, context: HandlerContext, onOver: (stream: HeartbeatStream) => void) {
+  constructor(call: HeartbeatCall, context: HeartbeatContext, onOver: (stream: HeartbeatStream) => void) {
     this.#call = call;
     this.#coordinator = context.engine.current();
     this.#context = context;
@@ -175,31 +184,57 @@ export class HeartbeatStream implements OpenStream {
     this.#lost.delete(handle);
   };
 
-  #attach(message: HeartbeatRequest, readAtMs: number): void {
-    message.attach.forEach((wanted, index) => {
-      const attach = new RequestedAttach(this, message.sequence, index);
-      this.#attaching.push(attach);
-      this.#ask(wanted, readAtMs, attach).then(
-        (attachment) => {
-          this.#settle(attach, { attachment });
-        },
-        (refusal: unknown) => {
-          this.#settle(attach, { refusal });
-        },
-      );
+  #attach({ attach, sequence }: HeartbeatRequest, readAtMs: number): void {
+    const isWaiting = this.unasked > 0;
+    attach.forEach(({ namespace, name, holder, fencingToken }, index) => {
+      const request = { namespace, name, holder, fencingToken, readAtMs };
+      const requested = new RequestedAttach(this, request, { sequence, index });
+      this.#attaching.push(requested);
+      const refusal = this.#attachRefusal();
+      if (refusal === undefined) {
+        this.#unasked.push(requested);
+      } else {
+        this.#settle(requested, { refusal });
+      }
     });
+    if (!isWaiting && this.unasked > 0) {
+      this.#context.attachTurns.wait(this);
+    }
   }
 
-  #ask(wanted: HeartbeatAttach, readAtMs: number, attach: RequestedAttach): Promise<Attachment> {
+  /** Why there may be no more leases on this stream than there are, or will be. */
+  #attachRefusal(): LeaseError | undefined {
     const { handlesMax } = this.#context.streamLimits;
     if (this.#leases.size + this.#attaching.size > handlesMax) {
-      return Promise.reject(limitExceeded('leases on one heartbeat stream', handlesMax));
+      return limitExceeded('leases on one heartbeat stream', handlesMax);
     }
     if (this.#leases.used + this.#attaching.size > handlesUsedMax) {
-      return Promise.reject(limitExceeded('handles over the life of one heartbeat stream', handlesUsedMax));
+      return limitExceeded('handles over the life of one heartbeat stream', handlesUsedMax);
     }
-    const { namespace, name, holder, fencingToken } = wanted;
-    return this.#coordinator.attach({ namespace, name, holder, fencingToken, readAtMs }, attach);
+    return undefined;
+  }
+
+  get unasked(): number {
+    return this.#unasked.length;
+  }
+
+  askNext(): void {
+    const attach = this.#unasked.shift();
+    if (attach === undefined) {
+      return;
+    }
+    const settle = (outcome: AttachOutcome): void => {
+      this.#settle(attach, outcome);
+      this.#context.attachTurns.done();
+    };
+    this.#coordinator.attach(attach.request, attach).then(
+      (attachment) => {
+        settle({ attachment });
+      },
+      (refusal: unknown) => {
+        settle({ refusal });
+      },
+    );
   }
 
   #settle(attach: RequestedAttach, outcome: AttachOutcome): void {
@@ -216,7 +251,7 @@ export class HeartbeatStream implements OpenStream {
   }
 
   readonly #answer = (attach: RequestedAttach, outcome: AttachOutcome): void => {
-    const { sequence, index } = attach;
+    const { sequence, index } = attach.place;
     if ('refusal' in outcome) {
       const value = toRefusal(outcome.refusal, this.#context.log);
       this.#writer.answer({ sequence, index, outcome: { $case: 'refused', value } });
@@ -278,6 +313,7 @@ export class HeartbeatStream implements OpenStream {
       return;
     }
     this.#over = true;
+    this.#unasked.takeAll();
     this.#writer.close();
     this.#leases.forEach((attachment) => {
       this.#coordinator.detach(attachment);

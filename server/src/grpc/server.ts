@@ -1,11 +1,12 @@
 import { Server, ServerCredentials, type ServerOptions as ChannelOptions, type ServiceDefinition } from '@grpc/grpc-js';
-import type { LeaseError } from '@leasehold/core';
+import type { LeaseError, Limits } from '@leasehold/core';
 import { LeaseServiceService } from '@leasehold/proto/leasehold/v1/lease_service';
 import { within } from '../clock.js';
+import { AttachTurns } from './attach-turns.js';
 import type { HandlerContext } from './context.js';
 import type { Health } from './health.js';
 import { encodeHeartbeatResponse } from './heartbeat-encoding.js';
-import { HeartbeatStream, type HeartbeatCall } from './heartbeat-stream.js';
+import { HeartbeatStream, type HeartbeatCall, type HeartbeatContext } from './heartbeat-stream.js';
 import { OpenStreams } from './open-streams.js';
 import { addReflection } from './reflection.js';
 import { toServiceError } from './status.js';
@@ -33,11 +34,13 @@ export interface GrpcServerOptions extends HandlerContext {
 export class GrpcServer {
   readonly #server: Server;
   readonly #context: GrpcServerOptions;
+  readonly #heartbeatContext: HeartbeatContext;
   readonly #heartbeats: OpenStreams<HeartbeatStream>;
   readonly #watches = new OpenStreams<WatchStream>('open watches', Number.POSITIVE_INFINITY);
 
   constructor(options: GrpcServerOptions) {
     this.#context = options;
+    this.#heartbeatContext = { ...options, attachTurns: new AttachTurns(attachesMax(options.limits)) };
     this.#heartbeats = new OpenStreams('open heartbeat streams', options.streamLimits.heartbeatStreamsMax);
     this.#server = new Server(channelOptions(options));
     this.#server.addService(service, {
@@ -111,7 +114,7 @@ export class GrpcServer {
     try {
       this.#heartbeats.check();
       this.#heartbeats.add(
-        new HeartbeatStream(call, this.#context, (stream) => {
+        new HeartbeatStream(call, this.#heartbeatContext, (stream) => {
           this.#heartbeats.delete(stream);
         }),
       );
@@ -132,6 +135,11 @@ export class GrpcServer {
       call.emit('error', toServiceError(error, this.#context.log));
     }
   };
+}
+
+/** Attaches under way: enough to fill commits, and no more than half of the commands that may be. */
+function attachesMax({ commandsPendingMax }: Limits): number {
+  return Math.min(4096, Math.ceil(commandsPendingMax / 2));
 }
 
 /** The lease service, except that watches write messages that are encoded already. */
