@@ -1,3 +1,4 @@
+import type { Answer } from '@leasehold/core';
 import { expect, it } from 'vitest';
 import { acquire, create } from '../core/world.js';
 import { calmEtcd } from '../support/fake-etcd.js';
@@ -134,4 +135,41 @@ it('a command whose commit was answered by nobody is not refused for what it has
   A.link.restore();
   await scene.pass(100);
   expect(await created).toMatchObject({ kind: 'written' });
+});
+
+it('a server that hears of its own commit and of the next one at once knows both, in their order', async () => {
+  const scene = await Scene.begin();
+  const { A, B } = scene;
+  scene.atCommit(() => {
+    A.link.weather = { ...calmEtcd, loss: 1 };
+    A.link.stall();
+  });
+  const created = A.coordinator?.submit(create());
+  await scene.pass(50);
+  await scene.submit(B, { ...create(), name: 'another' });
+  A.link.weather = calmEtcd;
+  A.link.restore();
+  await scene.pass(100);
+  expect(await created).toMatchObject({ kind: 'written' });
+  const answers: Answer[] = [];
+  void A.coordinator?.submit({ ...create(), name: 'third' }).then((answer) => answers.push(answer));
+  await scene.pass(1000);
+  expect(answers).toMatchObject([{ kind: 'written' }]);
+});
+
+it('a server that starts, and has missed what nobody can tell it any more, starts again', async () => {
+  const scene = await Scene.begin();
+  const { A, C, etcd } = scene;
+  C.kill();
+  await scene.pass(2 * ttlMs);
+  C.start();
+  await scene.pass(10);
+  C.link.stall();
+  await scene.grant(A, 'alice');
+  await scene.renewal(A);
+  etcd.call('Compact', { revision: String(etcd.revision) });
+  C.link.restore();
+  await scene.pass(3 * ttlMs);
+  expect(C.coordinator).toBeDefined();
+  expect(await scene.submit(C, acquire('bob', { acquireId: 'bob' }))).toMatchObject({ kind: 'busy', busy: { holder: 'alice' } });
 });
