@@ -173,3 +173,15 @@ it('a server that starts, and has missed what nobody can tell it any more, start
   expect(C.coordinator).toBeDefined();
   expect(await scene.submit(C, acquire('bob', { acquireId: 'bob' }))).toMatchObject({ kind: 'busy', busy: { holder: 'alice' } });
 });
+
+it('a server that was held up for most of its session, but not all of it, keeps it', async () => {
+  const scene = await Scene.begin();
+  const { A } = scene;
+  const coordinator = A.coordinator;
+  await scene.renewal(A);
+  A.process?.clock.pause();
+  await scene.pass(0.8 * ttlMs);
+  A.process?.clock.resume();
+  await scene.pass(ttlMs);
+  expect(A.coordinator).toBe(coordinator);
+});

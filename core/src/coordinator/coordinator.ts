@@ -15,7 +15,7 @@ import type {
 import { CatchUp } from './catch-up.js';
 import { Checkpointer } from './checkpointer.js';
 import { CommitQueue } from './commit-queue.js';
-import { LeaseAttachment } from './entry.js';
+import { LeaseAttachment, type Entry } from './entry.js';
 import { LeaseTable } from './lease-table.js';
 import { listPage } from './list.js';
 import type { CoordinatorOptions } from './options.js';
@@ -26,6 +26,7 @@ import { ServerSessions } from './sessions.js';
 import { Sweeper } from './sweeper.js';
 import { Waiting } from './waiting.js';
 import { WatchHub } from './watch-hub.js';
+import type { Clock } from '../clock.js';
 import type { AnswerTo, Command } from '../lease/commands.js';
 import { LeaseError, limitExceeded } from '../lease/errors.js';
 import { isHeld, isVisible, leaseKey, type LeaseRecord } from '../lease/record.js';
@@ -52,13 +53,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Lea
   });
   const note = new Map((await store.takeNote()).map((entry) => [entry.key, entry]));
   const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
-  for (const entry of table.all()) {
-    if (entry.record !== undefined) {
+  await inPieces(clock, table.all(), (entry) => {
+    const { record } = entry;
+    if (record !== undefined) {
       const noted = note.get(entry.key);
-      const holds = noted?.fencingToken === entry.record.fencingToken;
-      entry.restore(entry.record, holds ? noted.remainingMs : undefined, now);
+      const holds = noted?.fencingToken === record.fencingToken;
+      entry.restore(record, holds ? noted.remainingMs : undefined, now);
     }
-  }
+  });
   const coordinator = new Coordinator(options, { table, sessions, revision: state.revision });
   await coordinator.begin();
   return coordinator;
@@ -136,9 +138,6 @@ class Coordinator implements LeaseCoordinator {
         this.#fail(error);
       },
     });
-    for (const entry of table.all()) {
-      this.#sweeper.watch(entry);
-    }
   }
 
   /** Takes over what other servers have done since the store was loaded, and does so from now on. @throws the store failed. */
@@ -157,6 +156,9 @@ class Coordinator implements LeaseCoordinator {
       this.#giveUp(error);
       throw error;
     }
+    await inPieces(this.#options.clock, this.#table.all(), (entry) => {
+      this.#sweeper.watch(entry);
+    });
     this.#watchValidity();
   }
 
@@ -431,6 +433,22 @@ class Coordinator implements LeaseCoordinator {
     }
   }
 }
+
+/** Does something for all leases, and lets the event loop turn meanwhile: with a million of them a shared store would lapse. */
+async function inPieces(clock: Clock, entries: Iterable<Entry>, action: (entry: Entry) => void): Promise<void> {
+  let done = 0;
+  for (const entry of entries) {
+    action(entry);
+    done += 1;
+    if (done % pieceSize === 0) {
+      await new Promise<void>((resolve) => {
+        clock.soon(resolve);
+      });
+    }
+  }
+}
+
+const pieceSize = 10_000;
 
 /** What a start has read from the store. */
 interface Loaded {

@@ -1,6 +1,6 @@
 /** First in, first out. Putting and taking cost the same however many there are. */
 export class Fifo<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #head = 0;
 
   get length(): number {
@@ -14,9 +14,11 @@ export class Fifo<T> {
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (this.length > 0) {
+      // Let go at once: it may have much in its train, which would grow old with it here.
+      this.#items[this.#head] = undefined;
       this.#head++;
     }
-    // What was taken is let go in pieces.
+    // The places are let go in pieces.
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -34,7 +36,7 @@ export class Fifo<T> {
 
   /** Takes everything. */
   takeAll(): T[] {
-    const items = this.#items.slice(this.#head);
+    const items = this.#items.slice(this.#head) as T[];
     this.#items = [];
     this.#head = 0;
     return items;

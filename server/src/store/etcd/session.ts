@@ -106,12 +106,14 @@ export class Session {
     const { client, clock, key, ttlMs } = this.#options;
     if (this.#sentMs.size > 0) this.#options.onSilence();
     const value = String(++this.#count);
-    this.#sentMs.set(value, clock.monotonicMs());
+    const sentMs = clock.monotonicMs();
+    this.#sentMs.set(value, sentMs);
     try {
       const success = [{ request_put: { key, value: Buffer.from(value) } }];
       const { succeeded } = await client.call('Txn', { compare: [this.#compare], success }, ttlMs / 4);
       if (this.#isOver) return;
-      if (succeeded) this.#renewIn(ttlMs / 3);
+      // One whose answer took long is followed at once: the time that it gains counts from when it was sent.
+      if (succeeded) this.#renewIn(Math.max(sentMs + ttlMs / 3 - clock.monotonicMs(), ttlMs / 30));
       else this.deleted();
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
