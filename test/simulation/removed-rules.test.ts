@@ -39,7 +39,9 @@ describe('a test finds that', () => {
   it.each(Object.entries(foundByTest))(
     '%s',
     async (name, test) => {
-      const outcomes = await testMutant(await plantFaults(nameOf(name), 'server', removedRules[name] ?? []), test);
+      const faults = removedRules[name] ?? [];
+      const top = faults[0]?.package === 'sdk' ? 'sdk' : 'server';
+      const outcomes = await testMutant(await plantFaults(nameOf(name), top, faults), test);
       expect(outcomes).toMatchObject([
         { state: 'failed', errors: [{ name: expect.stringMatching(/^(AssertionError|Violation)$/) as string }] },
       ]);

@@ -214,7 +214,6 @@ export const foundBySeedWithSdk: Readonly<Record<string, number>> = {
   'a release ends whichever tenure it finds': 2,
   'a holder releases before it has stopped to believe': 1,
   'a holder counts its deadline from the answer': 63,
-  'a holder takes up again what it has given up': 102,
   'a holder does not release': 19,
   'a client does not leave an endpoint that fails': 6,
   'a lease that has moved is not attached again': 67,
@@ -228,7 +227,8 @@ const attendance = (name: string): TestName => ({ file: 'core/attendance.test.ts
  * The other rules, each with a test that is made for it: one that stands where the rule is tested anyway, or else a scene on all of a
  * server. Random runs say little about these. They find that an unknown session is taken for a living one (5 of 19), that a new attendant is
  * not waited for (5 of 21), that a session is deleted without its version (4 of 17), that it counts from the answer to its renewal (1 of 35),
- * that a start waits for a watch that is over (1 of 73) and that an own commit is taken over after what came later (1 of 81). They have not found that a beat is answered without a look at the session (the timer that looks as well is nearly always first: 48
+ * that a start waits for a watch that is over (1 of 73), that an own commit is taken over after what came later (1 of 81) and that a holder
+ * takes up again what it has given up (1 of 102). They have not found that a beat is answered without a look at the session (the timer that looks as well is nearly always first: 48
  * runs), that a session counts from when its renewal came back (36), that a start counts without the TTL (47), that an attach does not look
  * who attends after all (28), that who waits on a dead server is waited for (33), that a lost answer is taken for not done (19), that what
  * the watch has missed is passed over (28), and both rules of notes (24 and 35).
@@ -276,6 +276,10 @@ export const foundByTest: Readonly<Record<string, TestName>> = {
   'a note counts although others came later': scene(
     'what a server has left behind does not count once another one, of which it had not heard, has kept the lease',
   ),
+  'a holder takes up again what it has given up': {
+    file: 'sdk/election/second-grant.test.ts',
+    name: 'does not lead under a token that it has released, though the server grants it a second time',
+  },
   'an attendant that has gone before it was heard of is not counted': attendance(
     'that was kept by one who has gone before it is known that it did counts in full',
   ),

@@ -14,6 +14,7 @@ export interface Fault {
 
 /** Where the copies are. */
 export interface Mutant {
+  readonly top: 'sdk' | 'server';
   readonly package: URL;
   readonly core: URL;
 }
@@ -26,7 +27,7 @@ export interface Mutant {
 export async function plantFaults(name: string, top: 'sdk' | 'server', faults: readonly Fault[]): Promise<Mutant> {
   const directory = new URL(`test/.cache/mutants/${top}/${name}/`, root);
   // Where the copy of the package finds the copy of core, before that of the workspace.
-  const mutant: Mutant = { package: new URL(`${top}/`, directory), core: new URL('node_modules/@leasehold/core/', directory) };
+  const mutant: Mutant = { top, package: new URL(`${top}/`, directory), core: new URL('node_modules/@leasehold/core/', directory) };
   await rm(directory, { recursive: true, force: true });
   for (const [from, to] of [[top, mutant.package] as const, ['core', mutant.core] as const]) {
     await mkdir(to, { recursive: true });
@@ -52,12 +53,12 @@ export interface TestOutcome {
   readonly errors: readonly { readonly name: string; readonly message: string }[];
 }
 
-/** Runs a test on a mutated server: its outcome; none where it is skipped, or is not there. */
-export async function testMutant({ core, package: server }: Mutant, { file, name }: TestName): Promise<readonly TestOutcome[]> {
+/** Runs a test on a mutated package: its outcome; none where it is skipped, or is not there. */
+export async function testMutant({ top, core, package: mutated }: Mutant, { file, name }: TestName): Promise<readonly TestOutcome[]> {
   const script = fileURLToPath(new URL('test-mutant.mjs', import.meta.url));
   const pattern = `^${name.replaceAll(/[^\w ]/g, '\\$&')}$`;
   const options = { cwd: fileURLToPath(root), timeout: 100_000 };
-  const { stdout } = await run(process.execPath, [script, `test/${file}`, pattern, core.href, server.href], options);
+  const { stdout } = await run(process.execPath, [script, `test/${file}`, pattern, core.href, top, mutated.href], options);
   return JSON.parse(stdout) as readonly TestOutcome[];
 }
 

@@ -1,12 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { startVitest } from 'vitest/node';
 
-// Runs the tests of a file whose full names match a pattern, with a mutated core and server in place of those that were built, and prints
-// how each of them ended.
-const [file, testNamePattern, core, server] = process.argv.slice(2);
+// Runs the tests of a file whose full names match a pattern, with a mutated core and a mutated package in place of those that were built,
+// and prints how each of them ended.
+const [file, testNamePattern, core, name, mutated] = process.argv.slice(2);
+const inPlaceOf = (find, from, path) => ({ find, replacement: fileURLToPath(new URL(`dist/${path}`, from)) });
 const alias = [
-  { find: /^@leasehold\/core$/, replacement: fileURLToPath(new URL('dist/index.js', core)) },
-  { find: /^(\.\.\/)+server\/dist\//, replacement: fileURLToPath(new URL('dist/', server)) },
+  inPlaceOf(/^@leasehold\/core$/, core, 'index.js'),
+  inPlaceOf(new RegExp(`^@leasehold/${name}$`), mutated, 'index.js'),
+  inPlaceOf(new RegExp(`^@leasehold/${name}/testing$`), mutated, 'testing/index.js'),
+  inPlaceOf(new RegExp(`^(\\.\\./)+${name}/dist/`), mutated, ''),
 ];
 const options = {
   ...{ config: false, watch: false, reporters: [{}], testNamePattern, testTimeout: 30_000, hookTimeout: 60_000 },
