@@ -225,13 +225,14 @@ const attendance = (name: string): TestName => ({ file: 'core/attendance.test.ts
 
 /**
  * The other rules, each with a test that is made for it: one that stands where the rule is tested anyway, or else a scene on all of a
- * server. Random runs say little about these. They find that an unknown session is taken for a living one (5 of 19), that a new attendant is
- * not waited for (5 of 21), that a session is deleted without its version (4 of 17), that it counts from the answer to its renewal (1 of 35),
- * that a start waits for a watch that is over (1 of 73), that an own commit is taken over after what came later (1 of 81) and that a holder
- * takes up again what it has given up (1 of 102). They have not found that a beat is answered without a look at the session (the timer that looks as well is nearly always first: 48
- * runs), that a session counts from when its renewal came back (36), that a start counts without the TTL (47), that an attach does not look
- * who attends after all (28), that who waits on a dead server is waited for (33), that a lost answer is taken for not done (19), that what
- * the watch has missed is passed over (28), and both rules of notes (24 and 35).
+ * server. Random runs say little about these. They find that an unknown session is taken for a living one (5 of 19), that a new
+ * attendant is not waited for (5 of 21), that a session is deleted without its version (4 of 17), that it counts from the answer to its
+ * renewal (1 of 35), that a start waits for a watch that is over (1 of 73), that an own commit is taken over after what came later (1 of
+ * 81) and that a holder takes up again what it has given up (1 of 102). They have not found that a beat is answered without a look at
+ * the session (the timer that looks as well is nearly always first: 48 runs), that a session counts from when its renewal came back
+ * (36), that a start counts without the TTL (47), that an attach does not look who attends after all (28), that who waits on a dead
+ * server is waited for (33), that a lost answer is taken for not done (19), that what the watch has missed is passed over (28), and both
+ * rules of notes (24 and 35).
  */
 export const foundByTest: Readonly<Record<string, TestName>> = {
   'a beat is answered without a look at the session': {
