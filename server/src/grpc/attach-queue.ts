@@ -1,4 +1,4 @@
-import type { Attachment, AttachmentListener, AttachRequest, Loss } from '@leasehold/core';
+import type { Attachment, AttachmentListener, Loss } from '@leasehold/core';
 
 /** What becomes of the leases that are attached to a stream, by their handles. */
 export interface HandleEvents {
@@ -11,17 +11,17 @@ export interface HandleEvents {
  */
 export class RequestedAttach implements AttachmentListener {
   readonly #events: HandleEvents;
-  readonly request: AttachRequest;
   /** The message that asked, and which of its attaches. */
-  readonly place: AttachPlace;
+  readonly sequence: bigint;
+  readonly index: number;
   #outcome: AttachOutcome | undefined;
   #handle = 0;
   #earlyLoss: Loss | undefined;
 
-  constructor(events: HandleEvents, request: AttachRequest, place: AttachPlace) {
+  constructor(events: HandleEvents, sequence: bigint, index: number) {
     this.#events = events;
-    this.request = request;
-    this.place = place;
+    this.sequence = sequence;
+    this.index = index;
   }
 
   settle(outcome: AttachOutcome): void {
@@ -58,12 +58,6 @@ export class RequestedAttach implements AttachmentListener {
       this.#events.onDuration(this.#handle, durationMs);
     }
   }
-}
-
-/** Where an attach was asked for. */
-export interface AttachPlace {
-  readonly sequence: bigint;
-  readonly index: number;
 }
 
 /** How an attach ended. */

@@ -4,6 +4,7 @@ import {
   invalidField,
   limitExceeded,
   type Attachment,
+  type AttachRequest,
   type BeatResult,
   type LeaseCoordinator,
   type LeaseError,
@@ -51,8 +52,8 @@ export class HeartbeatStream implements OpenStream, AttachAsker {
   /** Handles that were lost of late, so that a beat that was under way is told `LOST`; later it is `NOT_ATTACHED`. */
   readonly #lost = new Set<number>();
   readonly #attaching = new AttachQueue();
-  /** Those among them whose turn has not come. */
-  readonly #unasked = new Fifo<RequestedAttach>();
+  /** Those among them whose turn has not come. What they ask for is not kept any longer than that. */
+  readonly #unasked = new Fifo<{ readonly attach: RequestedAttach; readonly request: AttachRequest }>();
   #sequence = 0n;
   /** The last message that beat all leases: it also counts for one that an earlier message asked to attach, and that was under way. */
   #lastAll = { sequence: 0n, readAtMs: 0 };
@@ -187,12 +188,11 @@ export class HeartbeatStream implements OpenStream, AttachAsker {
   #attach({ attach, sequence }: HeartbeatRequest, readAtMs: number): void {
     const isWaiting = this.unasked > 0;
     attach.forEach(({ namespace, name, holder, fencingToken }, index) => {
-      const request = { namespace, name, holder, fencingToken, readAtMs };
-      const requested = new RequestedAttach(this, request, { sequence, index });
+      const requested = new RequestedAttach(this, sequence, index);
       this.#attaching.push(requested);
       const refusal = this.#attachRefusal();
       if (refusal === undefined) {
-        this.#unasked.push(requested);
+        this.#unasked.push({ attach: requested, request: { namespace, name, holder, fencingToken, readAtMs } });
       } else {
         this.#settle(requested, { refusal });
       }
@@ -219,15 +219,16 @@ export class HeartbeatStream implements OpenStream, AttachAsker {
   }
 
   askNext(): void {
-    const attach = this.#unasked.shift();
-    if (attach === undefined) {
+    const next = this.#unasked.shift();
+    if (next === undefined) {
       return;
     }
+    const { attach, request } = next;
     const settle = (outcome: AttachOutcome): void => {
       this.#settle(attach, outcome);
       this.#context.attachTurns.done();
     };
-    this.#coordinator.attach(attach.request, attach).then(
+    this.#coordinator.attach(request, attach).then(
       (attachment) => {
         settle({ attachment });
       },
@@ -251,7 +252,7 @@ export class HeartbeatStream implements OpenStream, AttachAsker {
   }
 
   readonly #answer = (attach: RequestedAttach, outcome: AttachOutcome): void => {
-    const { sequence, index } = attach.place;
+    const { sequence, index } = attach;
     if ('refusal' in outcome) {
       const value = toRefusal(outcome.refusal, this.#context.log);
       this.#writer.answer({ sequence, index, outcome: { $case: 'refused', value } });
