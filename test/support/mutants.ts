@@ -27,7 +27,11 @@ export interface Mutant {
 export async function plantFaults(name: string, top: 'sdk' | 'server', faults: readonly Fault[]): Promise<Mutant> {
   const directory = new URL(`test/.cache/mutants/${top}/${name}/`, root);
   // Where the copy of the package finds the copy of core, before that of the workspace.
-  const mutant: Mutant = { top, package: new URL(`${top}/`, directory), core: new URL('node_modules/@leasehold/core/', directory) };
+  const mutant: Mutant = {
+    top,
+    package: new URL(`${top}/`, directory),
+    core: new URL('node_modules/@leasehold/core/', directory),
+  };
   await rm(directory, { recursive: true, force: true });
   for (const [from, to] of [[top, mutant.package] as const, ['core', mutant.core] as const]) {
     await mkdir(to, { recursive: true });
@@ -54,7 +58,10 @@ export interface TestOutcome {
 }
 
 /** Runs a test on a mutated package: its outcome; none where it is skipped, or is not there. */
-export async function testMutant({ top, core, package: mutated }: Mutant, { file, name }: TestName): Promise<readonly TestOutcome[]> {
+export async function testMutant(
+  { top, core, package: mutated }: Mutant,
+  { file, name }: TestName,
+): Promise<readonly TestOutcome[]> {
   const script = fileURLToPath(new URL('test-mutant.mjs', import.meta.url));
   const pattern = `^${name.replaceAll(/[^\w ]/g, '\\$&')}$`;
   const options = { cwd: fileURLToPath(root), timeout: 100_000 };
