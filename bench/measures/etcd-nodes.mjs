@@ -54,8 +54,7 @@ function row(what, result, puts) {
       `a sync of etcd's log took ${((perMinute.walSyncSeconds / perMinute.walSyncs) * 1000).toFixed(1)} ms`,
       `etcd: ${megabytes(etcd.resident)} resident, database ${megabytes(etcd.dbBytes)}`,
       ...(server ? [`server: processor ${server.seconds.toFixed(1)} s a minute, ${megabytes(server.resident)} resident`] : []),
-      `filled in ${result.filledInSeconds.toFixed(0)} s`,
-      ...(server ? [`by another server; this one started in ${ms(result.startedInMs)}`] : []),
+      `filled in ${result.filledInSeconds.toFixed(0)} s${server ? ` by another server; this one started in ${ms(result.startedInMs)}` : ''}`,
     ].join('; '),
   };
 }
