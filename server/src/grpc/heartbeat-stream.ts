@@ -118,6 +118,31 @@ export class HeartbeatStream implements OpenStream, AttachAsker {
     this.#writer.grow(handle, durationMs);
   }
 
+  get unasked(): number {
+    return this.#unasked.length;
+  }
+
+  /** Called when it is the turn of this stream. */
+  askNext(): void {
+    const next = this.#unasked.shift();
+    if (next === undefined) {
+      return;
+    }
+    const { attach, request } = next;
+    const settle = (outcome: AttachOutcome): void => {
+      this.#settle(attach, outcome);
+      this.#context.attachTurns.done();
+    };
+    this.#coordinator.attach(request, attach).then(
+      (attachment) => {
+        settle({ attachment });
+      },
+      (refusal: unknown) => {
+        settle({ refusal });
+      },
+    );
+  }
+
   readonly #take = (message: HeartbeatRequest): void => {
     // Before anything else: a renewal counts from when its bytes had been read.
     const readAtMs = this.#coordinator.monotonicMs();
@@ -212,30 +237,6 @@ export class HeartbeatStream implements OpenStream, AttachAsker {
       return limitExceeded('handles over the life of one heartbeat stream', handlesUsedMax);
     }
     return undefined;
-  }
-
-  get unasked(): number {
-    return this.#unasked.length;
-  }
-
-  askNext(): void {
-    const next = this.#unasked.shift();
-    if (next === undefined) {
-      return;
-    }
-    const { attach, request } = next;
-    const settle = (outcome: AttachOutcome): void => {
-      this.#settle(attach, outcome);
-      this.#context.attachTurns.done();
-    };
-    this.#coordinator.attach(request, attach).then(
-      (attachment) => {
-        settle({ attachment });
-      },
-      (refusal: unknown) => {
-        settle({ refusal });
-      },
-    );
   }
 
   #settle(attach: RequestedAttach, outcome: AttachOutcome): void {
