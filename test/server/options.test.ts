@@ -91,6 +91,7 @@ describe('options', () => {
     [['--max-duration', '10'], 'Invalid --max-duration: must be a duration such as 100ms, 10s, 5m, 24h or 366d, got "10"'],
     [['--max-duration', '-1s'], 'Invalid --max-duration: must be a duration'],
     [['--max-duration', '400d'], 'Invalid --max-duration: must be 1ms to 366d, got "400d"'],
+    [['--etcd-session-ttl', '999ms'], 'Invalid --etcd-session-ttl: must be 1s to 1m, got "999ms"'],
     [['--max-waiters', 'many'], 'Invalid --max-waiters: must be a whole number, got "many"'],
     [['--max-waiters', '0'], 'Invalid --max-waiters: must be 1 to 10000000, got "0"'],
     [

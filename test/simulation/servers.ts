@@ -193,12 +193,12 @@ export class Server {
     const session = `${this.name}${(this.#incarnation += 1)}-${this.#random('')}`;
     this.session = session;
     const client = this.link.client(clock);
+    const keys = new kit.Keys('/');
+    // Nobody has asked for another one.
+    const compare = { key: keys.sessionTtl, result: 'EQUAL', target: 'CREATE', create_revision: '0' } as const;
     const store = new kit.EtcdStore({
-      client,
-      keys: new kit.Keys('/'),
-      clock,
-      session,
-      ttlMs,
+      ...{ client, keys, clock, session },
+      ttl: { ms: ttlMs, compare },
       historyMax: 1_000_000,
       alone: false,
     });

@@ -50,7 +50,7 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
   it('commits nothing on top of what it has not seen, and commits it once it has', async () => {
     fresh();
     const { proxy, endpoints } = await behindProxy();
-    const [first, second] = [await open(), await open({ endpoints, ttlMs: 20_000 })];
+    const [first, second] = [await open({ ttlMs: 20_000 }), await open({ endpoints, ttlMs: 20_000 })];
     const heard = await follow(second);
     // What etcd tells the second one is held back.
     proxy.partition('answers');
@@ -103,7 +103,7 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
   it('tells of a session that ends in order, and of one that is not heard of any more', async () => {
     fresh();
     const { proxy, endpoints } = await behindProxy();
-    const [watcher, orderly, cut] = [await open(), await open({ ttlMs: 600_000 }), await open({ endpoints })];
+    const [watcher, orderly, cut] = [await open(), await open(), await open({ endpoints })];
     const heard = await follow(watcher);
     await follow(cut);
     expect(watcher.shared!.sessions).toEqual(new Set([watcher, orderly, cut].map(({ shared }) => shared!.session)));

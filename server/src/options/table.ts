@@ -11,6 +11,7 @@ import {
   optionalFile,
   optionalName,
   storeLocation,
+  unless,
   type ListenAddress,
   type LogLevel,
   type StoreLocation,
@@ -25,6 +26,8 @@ export interface ServerOptions {
   readonly store: StoreLocation;
   /** What all keys in etcd begin with. */
   readonly etcdPrefix: string;
+  /** `undefined`: as it is in etcd. */
+  readonly etcdSessionTtl: number | undefined;
   /** `undefined`: etcd asks nobody who he is. */
   readonly etcdUser: string | undefined;
   /** A file with the password and nothing else. */
@@ -108,6 +111,12 @@ export const optionTable: { readonly [K in keyof ServerOptions]: OptionDefinitio
   ),
   store: define('store', storeLocation, 'sqlite:./data/leasehold.db', 'where leases are kept; memory: is gone with the process'),
   etcdPrefix: define('etcd-prefix', keyPrefix, '/leasehold/', 'what all keys in etcd begin with'),
+  etcdSessionTtl: define(
+    'etcd-session-ttl',
+    unless('stored', duration(1000, 60_000)),
+    'stored',
+    'silence after which other servers take one for gone, to change while none runs; stored: as it is in etcd, at first 3s',
+  ),
   etcdUser: define('etcd-user', optionalName, 'none', 'user of etcd'),
   etcdPasswordFile: define('etcd-password-file', optionalFile, 'none', 'file with the password of that user'),
   etcdCa: define('etcd-ca', optionalFile, 'none', 'certificates that sign those of etcd, PEM; none: those that Node trusts'),

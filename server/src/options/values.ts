@@ -46,6 +46,16 @@ export function duration(minMs: number, maxMs: number): ValueKind<number> {
   };
 }
 
+/** The value of another kind, or a word for none. */
+export function unless<T>(word: string, kind: ValueKind<T>): ValueKind<T | undefined> {
+  return {
+    placeholder: `${kind.placeholder}|${word}`,
+    parse(text) {
+      return text === word ? undefined : kind.parse(text);
+    },
+  };
+}
+
 /** A whole number. */
 export function count(min: number, max: number): ValueKind<number> {
   return {

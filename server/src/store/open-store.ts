@@ -42,6 +42,7 @@ export async function openAnyStore(options: ServerOptions, { clock, log, alone =
     case 'etcd':
       return openEtcdStore({
         ...{ endpoints: store.endpoints, prefix: options.etcdPrefix, clock, historyMax, alone },
+        ttlMs: options.etcdSessionTtl,
         credentials: await credentialsOf(options),
         tls: await tlsOf(options),
         onWarning: (warning) => log.warn(warning),

@@ -242,7 +242,7 @@ const refusals: ReadonlySet<number> = new Set([
 /** Of what etcd sends before it is read: a page of leases, or a second of the watch. */
 const windowBytes = 8 * 2 ** 20;
 
-function connect(endpoint: string, { tls }: EtcdClientOptions): Client {
+function connect(endpoint: string, { tls, timeoutMs = 0 }: EtcdClientOptions): Client {
   const { protocol, host } = new URL(endpoint);
   const credentials =
     protocol === 'https:'
@@ -252,7 +252,8 @@ function connect(endpoint: string, { tls }: EtcdClientOptions): Client {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1000,
     'grpc.keepalive_time_ms': 2000,
-    'grpc.keepalive_timeout_ms': 2000,
+    // As long as a call may take: a process that is held up reads no answer to a ping either.
+    'grpc.keepalive_timeout_ms': Math.max(2000, timeoutMs),
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
     // With 64 KiB, a page of leases takes a hundred turns of an event loop that is busy with something else.

@@ -5,15 +5,21 @@ import type { Etcd } from './client.js';
 import type { Keys } from './keys.js';
 import type { Peers } from './peers.js';
 
-/** Who wants a store for itself, or does not. */
-export interface ExclusiveParts {
+/** Who looks for other servers. */
+export interface OthersParts {
   readonly client: Etcd;
   readonly clock: Clock;
   readonly keys: Keys;
   /** Ends the sessions that are not heard of. */
   readonly peers: Peers;
-  readonly session: string;
+  /** Its own; `undefined`: it has none yet. */
+  readonly session: string | undefined;
   readonly ttlMs: number;
+}
+
+/** Who wants a store for itself, or does not. */
+export interface ExclusiveParts extends OthersParts {
+  readonly session: string;
 }
 
 /** Somebody else has the store open. */
@@ -26,7 +32,7 @@ export async function claim(parts: ExclusiveParts): Promise<void> {
   const { client, clock, keys, session, ttlMs } = parts;
   const untilMs = clock.monotonicMs() + 2 * ttlMs;
   await client.insist('Txn', { compare: [], success: [put(keys.claim, session)] }, untilMs);
-  await waitWhile(parts, (others) => others.size > 0);
+  await waitWhile(parts, (others) => others.size > 0, inUse);
 }
 
 /** Gives way to whoever wants the store for itself. @throws {InUseError} it goes on. */
@@ -34,11 +40,21 @@ export async function giveWay(parts: ExclusiveParts): Promise<void> {
   const { client, clock, keys, session, ttlMs } = parts;
   const { kvs } = await client.insist('Range', { key: keys.claim }, clock.monotonicMs() + 2 * ttlMs);
   const owner = kvs[0]?.value.toString();
-  if (owner !== undefined && owner !== session) await waitWhile(parts, (others) => others.has(owner));
+  if (owner !== undefined && owner !== session) await waitWhile(parts, (others) => others.has(owner), inUse);
 }
 
-/** A server that was killed is not to be told from one that lives until its session has been unchanged for its time. */
-async function waitWhile(parts: ExclusiveParts, isInTheWay: (others: ReadonlySet<string>) => boolean): Promise<void> {
+const inUse = 'is in use: stop every server on it first';
+
+/**
+ * A server that was killed is not to be told from one that lives until its session has been unchanged for its time.
+ *
+ * @throws {InUseError} those in the way go on. `why`: its message.
+ */
+export async function waitWhile(
+  parts: OthersParts,
+  isInTheWay: (others: ReadonlySet<string>) => boolean,
+  why: string,
+): Promise<void> {
   const { client, clock, keys, peers, session, ttlMs } = parts;
   const untilMs = clock.monotonicMs() + 2 * ttlMs;
   const seen = new Map<string, string>();
@@ -53,7 +69,7 @@ async function waitWhile(parts: ExclusiveParts, isInTheWay: (others: ReadonlySet
       seen.set(id, mod_revision);
     }
     if (!isInTheWay(others)) return;
-    if (clock.monotonicMs() >= untilMs) throw new InUseError('is in use: stop every server on it first');
+    if (clock.monotonicMs() >= untilMs) throw new InUseError(why);
     await sleep(clock, pollMs);
   }
 }

@@ -4,6 +4,7 @@ import { put } from './changes.js';
 import { EtcdClient, type Etcd, type EtcdClientOptions } from './client.js';
 import { Keys } from './keys.js';
 import type { RangeRequest } from './rpc.js';
+import { agreeOnTtl, type SessionTtl } from './session-ttl.js';
 import { EtcdStore } from './store.js';
 
 export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
@@ -12,8 +13,8 @@ export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
   readonly prefix?: string;
   /** How many changes of history are kept at least. Default 1,000,000. */
   readonly historyMax?: number;
-  /** After how long the others take a server for gone that is not heard of, in milliseconds. Default 3,000. */
-  readonly ttlMs?: number;
+  /** After how long the others take a server for gone that is not heard of, in milliseconds. Default: as it is, at first 3,000. */
+  readonly ttlMs?: number | undefined;
   /** How long etcd may take to answer at all, in milliseconds. Default 10,000. */
   readonly answerMs?: number;
   /** Opens it for nobody else. Default: false. */
@@ -30,31 +31,38 @@ class EtcdOpenError extends Error {
 /**
  * Opens the store in etcd, which any number of servers can have open at the same time.
  *
- * @throws {InUseError} somebody has it for itself, or is to have it so.
+ * @throws {InUseError} somebody has it for itself, or is to have it so, or others have it open with another TTL.
  * @throws {EtcdOpenError} what stands under the prefix is somebody else's, or of a newer Leasehold; nothing was changed.
  * @throws {EtcdError} etcd does not answer, or refuses.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { clock, prefix = '/leasehold/', historyMax = 1_000_000, ttlMs = 3000, alone = false, onWarning } = options;
-  const client = new EtcdClient({ ...options, timeoutMs: ttlMs / 2 });
+  const { clock, prefix = '/leasehold/', historyMax = 1_000_000, alone = false } = options;
   const keys = new Keys(prefix);
+  const ttl = await prepare(options, keys);
+  const client = new EtcdClient({ ...options, timeoutMs: ttl.ms / 2 });
+  const store = new EtcdStore({ client, keys, clock, session: randomUUID(), ttl, historyMax, alone });
   try {
-    const untilMs = clock.monotonicMs() + (options.answerMs ?? 10_000);
+    await store.open();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Makes what every store has, unless it is there. Returns what the servers on it have agreed on. */
+async function prepare(options: EtcdStoreOptions, keys: Keys): Promise<SessionTtl> {
+  const { clock, onWarning, answerMs = 10_000 } = options;
+  const client = new EtcdClient(options);
+  try {
+    const untilMs = clock.monotonicMs() + answerMs;
     const { version } = await client.insist('Status', {}, untilMs);
     const warning = warningOf(version);
     if (warning !== undefined) onWarning?.(warning);
     await makeSchema({ client, keys, untilMs, wallMs: clock.wallMs() });
-    const store = new EtcdStore({ client, keys, clock, session: randomUUID(), ttlMs, historyMax, alone });
-    try {
-      await store.open();
-      return store;
-    } catch (error) {
-      await store.close();
-      throw error;
-    }
-  } catch (error) {
+    return await agreeOnTtl({ client, clock, keys }, options.ttlMs);
+  } finally {
     client.close();
-    throw error;
   }
 }
 
@@ -65,7 +73,7 @@ interface Making {
   readonly wallMs: number;
 }
 
-/** Makes what every store has, unless it is there. @throws {EtcdOpenError} */
+/** @throws {EtcdOpenError} what is there is not Leasehold's, or of a newer one. */
 async function makeSchema(making: Making): Promise<void> {
   const { client, keys, untilMs, wallMs } = making;
   const { kvs, header } = await client.insist('Range', { key: keys.schema }, untilMs);

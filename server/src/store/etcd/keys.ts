@@ -44,6 +44,11 @@ export class Keys {
     return this.#key('log/floor');
   }
 
+  /** The TTL of all sessions, in milliseconds. */
+  get sessionTtl(): Buffer {
+    return this.#key('session-ttl');
+  }
+
   /** Who wants the store for itself. */
   get claim(): Buffer {
     return this.#key('claim');

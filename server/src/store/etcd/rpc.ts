@@ -41,6 +41,8 @@ export interface RangeResponse {
 /** A condition of a transaction: the value of a key, or that it does not exist. */
 export interface Compare {
   readonly key: Buffer;
+  /** All keys from `key` up to before this one have to fulfil it, which none does as one that does not exist. */
+  readonly range_end?: Buffer;
   readonly result: 'EQUAL' | 'GREATER';
   readonly target: 'VALUE' | 'CREATE' | 'MOD';
   readonly value?: Buffer;
@@ -175,6 +177,7 @@ const packageDefinition = fromJSON(
               create_revision: field('int64', 5),
               mod_revision: field('int64', 6),
               value: field('bytes', 7),
+              range_end: field('bytes', 64),
             },
             nested: {
               CompareResult: { values: { EQUAL: 0, GREATER: 1, LESS: 2, NOT_EQUAL: 3 } },

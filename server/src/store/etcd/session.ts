@@ -1,6 +1,7 @@
 import type { Clock } from '@leasehold/core';
 import { EtcdError, type Etcd } from './client.js';
 import type { Compare } from './rpc.js';
+import type { SessionTtl } from './session-ttl.js';
 
 /** What a session is made of. */
 export interface SessionOptions {
@@ -10,7 +11,7 @@ export interface SessionOptions {
   readonly id: string;
   /** Its key. */
   readonly key: Buffer;
-  readonly ttlMs: number;
+  readonly ttl: SessionTtl;
   /** A renewal has not come back by the time of the next one. */
   onSilence(): void;
   /** It is over, and not because of `end`. */
@@ -33,14 +34,14 @@ export class Session {
   #cancel: () => void = () => undefined;
   #isOver = false;
 
-  /** @throws {EtcdError} etcd does not answer, or refuses. */
+  /** Once another TTL is agreed on it is never there. @throws {EtcdError} etcd does not answer, or refuses. */
   static async begin(options: SessionOptions, untilMs: number): Promise<Session> {
-    const { client, clock, key } = options;
+    const { client, clock, key, ttl } = options;
     const sentMs = clock.monotonicMs();
     const absent: Compare = { key, result: 'EQUAL', target: 'CREATE', create_revision: '0' };
     const success = [{ request_put: { key, value: Buffer.from('0') } }];
     // It may have been done by an attempt whose answer was lost.
-    await client.insist('Txn', { compare: [absent], success }, untilMs);
+    await client.insist('Txn', { compare: [absent, ttl.compare], success }, untilMs);
     return new Session(options, sentMs);
   }
 
@@ -48,7 +49,7 @@ export class Session {
     this.#options = options;
     this.#compare = { key: options.key, result: 'GREATER', target: 'CREATE', create_revision: '0' };
     this.#validUntilMs = this.#validFrom(sentMs);
-    this.#renewIn(options.ttlMs / 3);
+    this.#renewIn(options.ttl.ms / 3);
   }
 
   get id(): string {
@@ -87,9 +88,9 @@ export class Session {
   /** Ends it, so that the others know at once. @throws {EtcdError} */
   async end(): Promise<void> {
     if (this.#isOver) return;
-    const { client, clock, key, ttlMs } = this.#options;
+    const { client, clock, key, ttl } = this.#options;
     this.#stop();
-    await client.insist('Txn', { compare: [], success: [{ request_delete_range: { key } }] }, clock.monotonicMs() + ttlMs);
+    await client.insist('Txn', { compare: [], success: [{ request_delete_range: { key } }] }, clock.monotonicMs() + ttl.ms);
   }
 
   #renewIn(delayMs: number): void {
@@ -103,27 +104,27 @@ export class Session {
   }
 
   async #renew(): Promise<void> {
-    const { client, clock, key, ttlMs } = this.#options;
+    const { client, clock, key, ttl } = this.#options;
     if (this.#sentMs.size > 0) this.#options.onSilence();
     const value = String(++this.#count);
     const sentMs = clock.monotonicMs();
     this.#sentMs.set(value, sentMs);
     try {
       const success = [{ request_put: { key, value: Buffer.from(value) } }];
-      const { succeeded } = await client.call('Txn', { compare: [this.#compare], success }, ttlMs / 4);
+      const { succeeded } = await client.call('Txn', { compare: [this.#compare], success }, ttl.ms / 4);
       if (this.#isOver) return;
       // One whose answer took long is followed at once: the time that it gains counts from when it was sent.
-      if (succeeded) this.#renewIn(Math.max(sentMs + ttlMs / 3 - clock.monotonicMs(), ttlMs / 30));
+      if (succeeded) this.#renewIn(Math.max(sentMs + ttl.ms / 3 - clock.monotonicMs(), ttl.ms / 30));
       else this.deleted();
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       // Another member may answer in time; if none does, it lapses.
-      if (!this.#isOver) this.#renewIn(ttlMs / 30);
+      if (!this.#isOver) this.#renewIn(ttl.ms / 30);
     }
   }
 
   #validFrom(sentMs: number): number {
-    return sentMs + this.#options.ttlMs * 0.98;
+    return sentMs + this.#options.ttl.ms * 0.98;
   }
 
   #stop(): void {

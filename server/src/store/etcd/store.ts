@@ -27,6 +27,7 @@ import { MvccCompaction } from './mvcc-compaction.js';
 import { Peers } from './peers.js';
 import type { Compare, Event, KeyValue, RangeRequest, TxnRequest } from './rpc.js';
 import { Session } from './session.js';
+import type { SessionTtl } from './session-ttl.js';
 
 /** What a store is made of. */
 export interface EtcdStoreParts {
@@ -35,7 +36,7 @@ export interface EtcdStoreParts {
   readonly clock: Clock;
   /** Random, and never used before. */
   readonly session: string;
-  readonly ttlMs: number;
+  readonly ttl: SessionTtl;
   /** How many changes of history are kept at least. */
   readonly historyMax: number;
   /** Whether nobody else is to have it open. */
@@ -76,9 +77,9 @@ export class EtcdStore implements Store, SharedStore {
 
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
-    const { client, clock, keys, ttlMs } = parts;
+    const { client, clock, keys, ttl } = parts;
     this.#compaction = new MvccCompaction(client, clock, keys.revision);
-    this.#peers = new Peers({ client, clock, ttlMs, keyOf: (id) => keys.session(id) });
+    this.#peers = new Peers({ client, clock, ttlMs: ttl.ms, keyOf: (id) => keys.session(id) });
   }
 
   get shared(): SharedStore {
@@ -90,7 +91,7 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   get ttlMs(): number {
-    return this.#parts.ttlMs;
+    return this.#parts.ttl.ms;
   }
 
   get sessions(): ReadonlySet<string> {
@@ -103,17 +104,17 @@ export class EtcdStore implements Store, SharedStore {
 
   /** Begins a session, and reads what the store needs to know of itself. @throws {InUseError} @throws {EtcdError} */
   async open(): Promise<void> {
-    const { keys, clock, client, session: id, ttlMs } = this.#parts;
-    const untilMs = clock.monotonicMs() + 4 * ttlMs;
+    const { keys, clock, client, session: id, ttl } = this.#parts;
+    const untilMs = clock.monotonicMs() + 4 * ttl.ms;
     this.#own = await Session.begin(
       {
-        ...{ client, clock, id, key: keys.session(id), ttlMs },
+        ...{ client, clock, id, key: keys.session(id), ttl },
         onSilence: () => (this.#feed as Feed | undefined)?.reconnect(),
         onLost: () => this.#append?.append.giveUp(new Error('etcd: another server has taken this one for gone')),
       },
       untilMs,
     );
-    const exclusive = { client, clock, keys, peers: this.#peers, session: id, ttlMs };
+    const exclusive = { client, clock, keys, peers: this.#peers, session: id, ttlMs: ttl.ms };
     await (this.#parts.alone ? claim(exclusive) : giveWay(exclusive));
     const sentMs = clock.monotonicMs();
     const { kvs, header } = await client.insist('Range', { key: keys.revision }, untilMs);
@@ -125,8 +126,9 @@ export class EtcdStore implements Store, SharedStore {
       BigInt(header.revision),
     );
     await this.#loadLog();
-    if (this.#sessions.has(id)) this.#own.confirmed(sentMs);
-    else this.#own.deleted();
+    if (!this.#sessions.has(id))
+      throw new Error('Open etcd: the session has ended, or another TTL was agreed on, before it was open');
+    this.#own.confirmed(sentMs);
   }
 
   async load(take: (records: readonly LeaseRecord[]) => void): Promise<StoreState> {
@@ -416,8 +418,8 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   async #insist(request: TxnRequest): Promise<void> {
-    const { client, clock, ttlMs } = this.#parts;
-    await client.insist('Txn', request, clock.monotonicMs() + 2 * ttlMs);
+    const { client, clock } = this.#parts;
+    await client.insist('Txn', request, clock.monotonicMs() + 2 * this.ttlMs);
   }
 
   async #read(key: Buffer): Promise<string | undefined> {
@@ -429,8 +431,8 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   async #readOne(request: RangeRequest): Promise<string | undefined> {
-    const { client, clock, ttlMs } = this.#parts;
-    const { kvs } = await client.insist('Range', request, clock.monotonicMs() + 2 * ttlMs);
+    const { client, clock } = this.#parts;
+    const { kvs } = await client.insist('Range', request, clock.monotonicMs() + 2 * this.ttlMs);
     return kvs[0]?.value.toString();
   }
 
