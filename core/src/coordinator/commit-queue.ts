@@ -1,28 +1,21 @@
 import type { Entry } from './entry.js';
 import { BlockedCommands } from './blocked-commands.js';
+import { CommitOutcome, type CommitOutcomeParts, type Staged } from './commit-outcome.js';
 import { Fifo } from './fifo.js';
 import { ForeignChanges } from './foreign-changes.js';
-import type { LeaseTable } from './lease-table.js';
-import { nobody, ofServer, type Pending, type PendingWaiter } from './pending.js';
+import { nobody, ofServer, type Pending } from './pending.js';
 import type { ServerSessions } from './sessions.js';
-import type { Sweeper } from './sweeper.js';
 import { UncertainCommands } from './uncertain-commands.js';
-import type { Waiting } from './waiting.js';
-import type { WatchHub } from './watch-hub.js';
-import type { Clock } from '../clock.js';
 import type { CommittedChange } from '../lease/change.js';
 import type { AcquireCommand, Command } from '../lease/commands.js';
 import { decide } from '../lease/decide.js';
 import type { ChangeDecision } from '../lease/decision.js';
-import { LeaseError, limitExceeded } from '../lease/errors.js';
+import { limitExceeded, storeFull, type LeaseError } from '../lease/errors.js';
 import type { Limits } from '../lease/limits.js';
 import { isVisible, leaseKey } from '../lease/record.js';
 import type { Moment } from '../lease/situation.js';
 import { withWaiting } from '../lease/waiting-servers.js';
-import { StoreFullError, type Store } from '../store/store.js';
-
-/** How long after a full store the server tries again to commit what time has made due. */
-const retryMs = 1000;
+import type { Store } from '../store/store.js';
 
 /** How many commands are decided in one turn of the event loop. */
 const decidedMax = 4096;
@@ -44,11 +37,11 @@ export class CommitQueue {
   readonly #blocked = new BlockedCommands();
   readonly #uncertain: UncertainCommands;
   readonly #foreign: ForeignChanges;
+  readonly #outcome: CommitOutcome;
   #committing = false;
   #scheduled = false;
   #abandoned = false;
   #idle: (() => void)[] = [];
-  readonly #cancelRetries = new Set<() => void>();
 
   constructor(parts: CommitQueueParts) {
     this.#parts = parts;
@@ -64,6 +57,15 @@ export class CommitQueue {
     this.#foreign = new ForeignChanges(parts, (entry) => {
       this.goOn(entry);
       this.#schedule();
+    });
+    this.#outcome = new CommitOutcome({
+      ...parts,
+      add: (pending) => {
+        this.add(pending);
+      },
+      goOn: (entry) => {
+        this.goOn(entry);
+      },
     });
   }
 
@@ -112,9 +114,7 @@ export class CommitQueue {
   /** Refuses everything that waits, for good. */
   abandon(error: LeaseError): void {
     this.#abandoned = true;
-    this.#cancelRetries.forEach((cancel) => {
-      cancel();
-    });
+    this.#outcome.stop();
     for (const pending of [...this.#uncertain.takeAll(), ...this.#blocked.takeAll(), ...this.#queue.takeAll()]) {
       pending.reject(error);
     }
@@ -285,17 +285,17 @@ export class CommitQueue {
       committed = await this.#parts.store.commit(batch.map(({ decision }) => decision.change));
     } catch (error) {
       this.#committing = false;
-      this.#commitFailed(batch, error);
+      this.#outcome.failed(batch, error);
       this.#foreign.takeOver();
       this.#next();
       return;
     }
     this.#committing = false;
     if (this.#abandoned) {
-      this.#commitFailed(batch, new Error('The store was given up while a commit was under way'));
+      this.#outcome.failed(batch, new Error('The store was given up while a commit was under way'));
       return;
     }
-    this.#publish(batch.slice(0, committed.length), committed, decidedMs);
+    this.#outcome.publish(batch.slice(0, committed.length), committed, decidedMs);
     this.#overtaken(batch.slice(committed.length));
     this.#foreign.takeOver();
     this.#next();
@@ -323,53 +323,6 @@ export class CommitQueue {
     });
   }
 
-  /** Makes a commit known, in this order: the table and what is live, the streams of heartbeats, watchers, those who asked. */
-  #publish(batch: readonly Staged[], committed: readonly CommittedChange[], decidedMs: number): void {
-    const { clock, hub } = this.#parts;
-    const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
-    const before = batch.map(({ entry }) => entry.record);
-    batch.forEach((staged, index) => {
-      const change = committed[index];
-      if (change !== undefined) {
-        this.#apply(staged, change, now);
-      }
-    });
-    hub.publish(committed, before);
-    batch.forEach((staged, index) => {
-      const change = committed[index];
-      if (change !== undefined) {
-        this.#answer(staged, change);
-      }
-    });
-    this.#parts.sweeper.sweep();
-    this.#countCheckpoints(batch, decidedMs + clock.monotonicMs() - now.nowMs);
-  }
-
-  #apply({ entry, decision, heir }: Staged, change: CommittedChange, now: { nowMs: number; wallMs: number }): void {
-    const wasVisible = isVisible(entry.record);
-    entry.inFlight = undefined;
-    entry.commit(change, decision, now);
-    if (heir !== undefined) {
-      this.#parts.waiting.granted(entry, heir);
-    }
-    this.#parts.table.refresh(entry, wasVisible);
-  }
-
-  #answer({ entry, pending, decision, heir }: Staged, change: CommittedChange): void {
-    pending.resolve(decision.answer(change));
-    const grantee = decision.grantsCaller ? pending : heir?.pending;
-    if (heir !== undefined && change.record !== undefined) {
-      heir.pending.resolve({ kind: 'granted', record: change.record });
-    }
-    if (grantee?.caller.gone === true) {
-      this.#abandonGrant(entry, change.revision);
-    }
-    if (pending.command.kind === 'elapse') {
-      this.#parts.sweeper.done();
-    }
-    this.goOn(entry);
-  }
-
   /** Something about a lease has changed, and nothing is in flight: what waited for that goes on, and the sweeper watches it again. */
   goOn(entry: Entry): void {
     this.#unblock(entry);
@@ -378,104 +331,20 @@ export class CommitQueue {
     this.enlist(entry);
     this.#parts.table.forgetIfEmpty(entry);
   }
-
-  /** The caller of a new grant is gone: the next commit takes it back, unless the holder shows itself until then. */
-  #abandonGrant(entry: Entry, resourceVersion: bigint): void {
-    this.add(ofServer({ kind: 'abandon', ...entry.name, resourceVersion }));
-  }
-
-  #commitFailed(batch: readonly Staged[], error: unknown): void {
-    for (const { entry } of batch) {
-      entry.inFlight = undefined;
-    }
-    if (error instanceof StoreFullError) {
-      this.#storeFull(batch, error);
-    } else {
-      // Also a version that is not the one in memory: then this memory is not what the store has.
-      this.#outcomeUnknown(batch, error);
-    }
-  }
-
-  /** Nothing was changed: callers are refused, and what time has made due is tried again. */
-  #storeFull(batch: readonly Staged[], cause: StoreFullError): void {
-    for (const { entry, pending, heir } of batch) {
-      if (heir !== undefined) {
-        this.#parts.waiting.notGranted(entry, heir);
-      }
-      if (pending.command.kind === 'elapse') {
-        this.#parts.sweeper.done();
-        entry.retryAtMs = this.#parts.clock.monotonicMs() + retryMs;
-      } else if (pending.command.kind === 'abandon') {
-        this.#retry(pending);
-      } else {
-        pending.reject(storeFull(cause));
-      }
-      this.goOn(entry);
-    }
-  }
-
-  #retry(pending: Pending): void {
-    const cancel = this.#parts.clock.after(retryMs, () => {
-      this.#cancelRetries.delete(cancel);
-      this.add(pending);
-    });
-    this.#cancelRetries.add(cancel);
-  }
-
-  #outcomeUnknown(batch: readonly Staged[], cause: unknown): void {
-    const unknown = new LeaseError('OUTCOME_UNKNOWN', 'Commit failed: it may or may not have taken effect', {}, { cause });
-    for (const { pending, heir } of batch) {
-      pending.reject(unknown);
-      heir?.pending.reject(unknown);
-    }
-    this.#parts.onFailure(cause instanceof Error ? cause : new Error(String(cause)));
-    for (const { entry } of batch) {
-      entry.settle();
-    }
-  }
-
-  /** Tells what share of the loop's time the checkpoints of a commit took. */
-  #countCheckpoints(batch: readonly Staged[], spentMs: number): void {
-    const checkpoints = batch.filter(({ pending }) => pending.command.kind === 'checkpoint').length;
-    if (checkpoints > 0) {
-      this.#parts.onCheckpointCost((spentMs * checkpoints) / batch.length);
-    }
-  }
 }
 
-export interface CommitQueueParts {
+export interface CommitQueueParts extends Omit<CommitOutcomeParts, 'add' | 'goOn'> {
   readonly store: Store;
-  readonly clock: Clock;
   readonly limits: Limits;
   readonly batchMax: number;
-  readonly table: LeaseTable;
-  readonly waiting: Waiting;
-  readonly sweeper: Sweeper;
-  readonly hub: WatchHub;
   readonly sessions: ServerSessions;
   newUid(): string;
   /** See `LeaseCoordinator.catchUp`. */
   catchUp(): Promise<void>;
-  onCheckpointCost(ms: number): void;
-  /** A commit has an unknown outcome. */
-  onFailure(error: Error): void;
 }
 
 /** Commands of the server itself, whose answers nobody waits for. */
 const ofServerAlone: ReadonlySet<Command['kind']> = new Set(['elapse', 'checkpoint', 'abandon', 'enlist']);
-
-/** A change in the commit under way. */
-interface Staged {
-  readonly entry: Entry;
-  readonly pending: Pending;
-  readonly decision: ChangeDecision;
-  /** The waiter whom it grants the lease. */
-  readonly heir: PendingWaiter | undefined;
-}
-
-function storeFull(cause?: StoreFullError): LeaseError {
-  return new LeaseError('STORE_FULL', 'Store is full: nothing was changed', {}, { cause });
-}
 
 function isAcquire(pending: Pending): pending is Pending & { readonly command: AcquireCommand } {
   return pending.command.kind === 'acquire';

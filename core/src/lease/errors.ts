@@ -105,6 +105,11 @@ export function limitExceeded(what: string, limit: number, value?: number): Leas
   return new LeaseError('LIMIT_EXCEEDED', `Limit exceeded: at most ${limit} ${what}${got}`);
 }
 
+/** Nothing was changed, for want of room. */
+export function storeFull(cause?: Error): LeaseError {
+  return new LeaseError('STORE_FULL', 'Store is full: nothing was changed', {}, { cause });
+}
+
 function show(value: unknown): string {
   if (typeof value === 'string') {
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
