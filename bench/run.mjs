@@ -33,6 +33,7 @@ const usage = `Measures Leasehold, and its peers beside it, and writes bench/RES
   --nodes N        nodes that one agent keeps alive, and that cost etcd something, a thousand on a stream (10000)
   --agents N       agents that keep one node alive each (5000); they take 4 file descriptors each in all
   --node-seconds N how long what they cost is counted (60)
+  --members N      members of the etcd that several servers share (1)
   --memory         Leasehold on its memory store, where nothing is durable; then nothing is written
   --quick          one round of 3 s, 10,000 leases, 100,000 on disk, 10 rounds of faults
 
@@ -50,6 +51,7 @@ const { values } = parseArgs({
     nodes: { type: 'string' },
     agents: { type: 'string' },
     'node-seconds': { type: 'string' },
+    members: { type: 'string' },
     memory: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -74,6 +76,7 @@ async function main() {
     nodes: number('nodes', 10_000, 1000),
     agents: number('agents', 5000, 200),
     nodeSeconds: number('node-seconds', 60, 12),
+    members: number('members', 1, 1),
     memory: values.memory,
     handOvers: quick ? 200 : 2000,
   };

@@ -40,9 +40,9 @@ type connection struct {
 	received              uint32
 	// Streams that have something to send and no window.
 	blocked []*stream
-	// Answers count between from and until; nothing new is sent after until.
-	from, until time.Time
-	now         time.Time
+	// Which answers count.
+	counted *window
+	now     time.Time
 
 	answered, failed int64
 	firstFailure     string
@@ -101,9 +101,9 @@ func requestHeaders(path, address string) (first, later []byte) {
 }
 
 // drive runs the connection to its end.
-func (c *connection) drive(from, until time.Time) {
+func (c *connection) drive(counted *window) {
 	defer c.socket.Close()
-	c.from, c.until = from, until
+	c.counted = counted
 	c.now = time.Now()
 	pace := newPace(c)
 	pace.begin()
@@ -118,7 +118,7 @@ func (c *connection) drive(from, until time.Time) {
 		if !pace.wait() {
 			continue
 		}
-		_ = c.socket.SetReadDeadline(c.until.Add(drainTime))
+		_ = c.socket.SetReadDeadline(c.counted.end().Add(drainTime))
 		if err := c.readBurst(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				c.fail(fmt.Sprintf("%d streams were not answered in time", len(c.streams)))
@@ -148,11 +148,11 @@ func (c *connection) finished() bool {
 }
 
 func (c *connection) sending() bool {
-	return c.now.Before(c.until)
+	return c.counted.sends(c.now)
 }
 
 func (c *connection) counting() bool {
-	return !c.now.Before(c.from) && c.now.Before(c.until)
+	return c.counted.counts(c.now)
 }
 
 // start opens a stream with the next body.
@@ -169,6 +169,9 @@ func (c *connection) start() {
 		c.lastID += 2
 	}
 	s := &stream{id: c.lastID, window: c.initialWindow, first: body, startedAt: c.now}
+	if c.config.Heartbeat {
+		s.unattached = attaches(body)
+	}
 	c.streams[s.id] = s
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: block, EndHeaders: true})
 	s.queue(body)

@@ -39,7 +39,7 @@ type Config struct {
 	// Heartbeat says that streams speak Leasehold's Heartbeat: the first message attaches, and every following one beats all
 	// handles. Otherwise a stream repeats its first message and gets one answer for each.
 	Heartbeat bool `json:"heartbeat"`
-	// WarmUpSeconds are not counted.
+	// WarmUpSeconds are not counted; with streams at a pace they begin once all of those have been answered first.
 	WarmUpSeconds float64 `json:"warmUpSeconds"`
 	Seconds       float64 `json:"seconds"`
 }
@@ -96,25 +96,22 @@ func run(config *Config, bodies [][]byte) (*Result, error) {
 		connections[index] = opened
 	}
 
+	counted := newWindow(config)
 	begin := time.Now()
-	from := begin.Add(seconds(config.WarmUpSeconds))
-	until := from.Add(seconds(config.Seconds))
-	if config.Once {
-		from, until = begin, begin.Add(time.Hour)
-	}
 	var group sync.WaitGroup
 	for _, each := range connections {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			each.drive(from, until)
+			each.drive(counted)
 		}()
 	}
 	group.Wait()
+	elapsed := seconds(config.Seconds)
 	if config.Once {
-		until = time.Now()
+		elapsed = time.Since(begin)
 	}
-	return sum(connections, until.Sub(from)), nil
+	return sum(connections, elapsed), nil
 }
 
 func sum(connections []*connection, elapsed time.Duration) *Result {

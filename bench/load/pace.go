@@ -11,6 +11,8 @@ type pace struct {
 	// The streams that send, in turn, in the order of their start.
 	streams []*stream
 	turn    int
+	// Whether the last of them has been answered first, which has been told.
+	allOpen bool
 }
 
 func newPace(c *connection) *pace {
@@ -63,6 +65,10 @@ func (p *pace) send() {
 		}
 		return
 	}
+	if !p.allOpen && len(p.streams) == c.config.Streams && c.opened(p.streams[len(p.streams)-1]) {
+		p.allOpen = true
+		c.counted.opened()
+	}
 	at := p.turn % c.config.Streams
 	p.turn++
 	if at >= len(p.streams) {
@@ -89,5 +95,5 @@ func (p *pace) open() {
 }
 
 func (c *connection) opened(s *stream) bool {
-	return s.acknowledged > 0 && (!c.config.Heartbeat || s.handles != nil)
+	return s.acknowledged > 0 && s.unattached == 0
 }

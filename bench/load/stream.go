@@ -23,8 +23,10 @@ type stream struct {
 	sent, acknowledged int64
 	// When the last message was queued: a latency, with one in flight.
 	startedAt time.Time
-	// The handles to beat, as a packed field; nil until the attach was answered.
+	// The handles to beat, as a packed field; nil until the first attach was answered.
 	handles []byte
+	// How many attaches of the first message have not been answered.
+	unattached int
 }
 
 func (s *stream) queue(frame []byte) {
@@ -105,8 +107,19 @@ func (s *stream) queueBeat() {
 	s.unsent = s.buffer
 }
 
-// Fields of HeartbeatResponse, HeartbeatAttached and HeartbeatHandle.
+// attaches counts the leases that a HeartbeatRequest attaches; frame is its gRPC frame.
+func attaches(frame []byte) (count int) {
+	eachField(frame[5:], func(field protowire.Number, _ uint64, _ []byte) {
+		if field == fieldAttach {
+			count++
+		}
+	})
+	return count
+}
+
+// Fields of HeartbeatRequest, HeartbeatResponse, HeartbeatAttached and HeartbeatHandle.
 const (
+	fieldAttach       = 4
 	fieldAcknowledged = 1
 	fieldExcepted     = 2
 	fieldAttached     = 3
@@ -140,6 +153,7 @@ func (c *connection) takeHeartbeat(s *stream, message []byte) {
 
 // attach adds handles to those that are beaten.
 func (s *stream) attach(handles []uint64) {
+	s.unattached -= len(handles)
 	var packed []byte
 	if s.handles != nil {
 		_, head := protowire.ConsumeVarint(s.handles[1:])

@@ -24,7 +24,7 @@ const etcdFlags = ['--quota-backend-bytes', String(16 * 2 ** 30)];
 const sessionTtl = (nodes) => (nodes > 100_000 ? '10s' : '3s');
 
 export async function run({ nodes, nodeSeconds }) {
-  const settings = { nodes, nodeSeconds, settleSeconds: 2 * renewedEverySeconds + nodes / 5000 };
+  const settings = { nodes, nodeSeconds, settleSeconds: 2 * renewedEverySeconds + nodes / 50_000 };
   const runs = [
     ['heartbeats, checkpoints of 10 s', await measureHeartbeats(settings, '10s')],
     ['heartbeats, no checkpoints', await measureHeartbeats(settings, '0')],
@@ -58,7 +58,7 @@ function row(what, result, puts) {
       `etcd: ${megabytes(etcd.resident)} resident, database ${megabytes(etcd.dbBytes)}`,
       ...(server ? [`server: processor ${server.seconds.toFixed(1)} s a minute, ${megabytes(server.resident)} resident`] : []),
       ...(server ? [`sessions of ${result.sessionTtl}`] : []),
-      `filled in ${result.filledInSeconds.toFixed(0)} s${server ? ` by another server; this one started in ${ms(result.startedInMs)}` : ''}`,
+      `filled in ${result.filledInSeconds.toFixed(0)} s${server ? ` by another server; this one started in ${ms(result.startedInMs)} and took them over in ${result.openedInSeconds.toFixed(0)} s` : ''}`,
     ].join('; '),
   };
 }
@@ -68,45 +68,56 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
 /** One server fills etcd and is killed; another one, which everybody then comes to, is measured. */
 async function measureHeartbeats({ nodes, ...settings }, checkpoint) {
   const ttl = sessionTtl(nodes);
-  return withEtcd(async (etcd) => {
-    const replicas = { etcd, count: 1, flags: ['--renewal-checkpoint', checkpoint, '--etcd-session-ttl', ttl] };
-    const begin = performance.now();
-    await withReplicas(replicas, async ([server]) => {
-      await fill(server, nodes);
-      await server.stop('SIGKILL');
-    });
-    const filledInSeconds = (performance.now() - begin) / 1000;
-    return withReplicas(replicas, async ([server]) => {
-      const messages = attaching(await listAll(server.client), leasesPerStream);
-      const shape = { stream: true, heartbeat: true, connections: Math.min(connections, messages.length), depth: 1 };
-      const streams = messages.length / shape.connections;
-      const config = { path: '/leasehold.v1.LeaseService/Heartbeat', messages, ...shape, streams };
-      const measured = await measureWhile({ etcd, server, ...settings }, config);
-      const renewals = measured.renewals * leasesPerStream;
-      return { ...measured, renewals, filledInSeconds, startedInMs: server.startedInMs, sessionTtl: ttl };
-    });
-  }, etcdFlags);
+  return withEtcd(
+    async (etcd) => {
+      const replicas = { etcd, count: 1, flags: ['--renewal-checkpoint', checkpoint, '--etcd-session-ttl', ttl] };
+      const begin = performance.now();
+      await withReplicas(replicas, async ([server]) => {
+        await fill(server, nodes);
+        await server.stop('SIGKILL');
+      });
+      const filledInSeconds = (performance.now() - begin) / 1000;
+      return withReplicas(replicas, async ([server]) => {
+        const messages = attaching(await listAll(server.client), leasesPerStream);
+        const shape = { stream: true, heartbeat: true, connections: Math.min(connections, messages.length), depth: 1 };
+        const streams = messages.length / shape.connections;
+        const config = { path: '/leasehold.v1.LeaseService/Heartbeat', messages, ...shape, streams };
+        const measured = await measureWhile({ etcd, server, ...settings }, config);
+        const renewals = measured.renewals * leasesPerStream;
+        return { ...measured, renewals, filledInSeconds, startedInMs: server.startedInMs, sessionTtl: ttl };
+      });
+    },
+    { flags: etcdFlags },
+  );
 }
 
 async function measurePuts({ nodes, ...settings }) {
-  return withEtcd(async (etcd) => {
-    const value = Buffer.alloc(350, 'v');
-    const messages = Array.from({ length: nodes }, (_, index) =>
-      etcdRequest('KV', 'Put', { key: Buffer.from(`/registry/leases/kube-node-lease/node-${index}`), value }),
-    );
-    const put = { path: '/etcdserverpb.KV/Put', messages, connections, streams: 100 };
-    const begin = performance.now();
-    await load(etcd, { ...put, once: true });
-    const filledInSeconds = (performance.now() - begin) / 1000;
-    return { ...(await measureWhile({ etcd, ...settings }, put)), filledInSeconds };
-  }, etcdFlags);
+  return withEtcd(
+    async (etcd) => {
+      const value = Buffer.alloc(350, 'v');
+      const messages = Array.from({ length: nodes }, (_, index) =>
+        etcdRequest('KV', 'Put', { key: Buffer.from(`/registry/leases/kube-node-lease/node-${index}`), value }),
+      );
+      const put = { path: '/etcdserverpb.KV/Put', messages, connections, streams: 100 };
+      const begin = performance.now();
+      await load(etcd, { ...put, once: true });
+      const filledInSeconds = (performance.now() - begin) / 1000;
+      return { ...(await measureWhile({ etcd, ...settings }, put)), filledInSeconds };
+    },
+    { flags: etcdFlags },
+  );
 }
 
 /** What etcd, and the server, are put to while all leases are renewed at their pace. */
 async function measureWhile({ etcd, server, nodeSeconds, settleSeconds }, config) {
   const pace = { paceSeconds: renewedEverySeconds, warmUpSeconds: settleSeconds, seconds: nodeSeconds };
-  const loading = load(server ?? etcd, { ...config, ...pace });
+  let isOpen;
+  const opened = new Promise((resolve) => (isOpen = resolve));
+  const begin = performance.now();
+  const loading = load(server ?? etcd, { ...config, ...pace, onOpen: isOpen });
   const measuring = (async () => {
+    await Promise.race([opened, loading]);
+    const openedInSeconds = (performance.now() - begin) / 1000;
     // The first renewals, and the checkpoints that follow them, are behind.
     await sleep(settleSeconds * 1000);
     const read = async () => ({
@@ -115,16 +126,17 @@ async function measureWhile({ etcd, server, nodeSeconds, settleSeconds }, config
       server: server && processorTime(server.pid).all,
     });
     const before = await read();
-    const begin = performance.now();
+    const from = performance.now();
     await sleep(nodeSeconds * 1000 - 200);
     const after = await read();
-    const minutes = (performance.now() - begin) / 60_000;
+    const minutes = (performance.now() - from) / 60_000;
     const perMinute = Object.fromEntries(
       Object.entries(after.metrics).map(([name, to]) => [name, (to - before.metrics[name]) / minutes]),
     );
     const part = (name, { pid }) => ({ seconds: (after[name] - before[name]) / minutes, resident: residentBytes(pid) });
     return {
       perMinute,
+      openedInSeconds,
       etcd: { ...part('etcd', etcd), dbBytes: after.metrics.dbBytes },
       server: server && part('server', server),
     };

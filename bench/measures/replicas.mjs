@@ -37,10 +37,10 @@ const setups = [
   ...[1, 2, 3].map((count) => ({
     name: `${count} ${count === 1 ? 'server' : 'servers'} over etcd`,
     run: (context) =>
-      withEtcd(
-        (etcd) => withReplicas({ etcd, count }, (servers) => measureServers(servers, etcd, context)),
-        ['--quota-backend-bytes', quota],
-      ),
+      withEtcd((etcd) => withReplicas({ etcd, count }, (servers) => measureServers(servers, etcd, context)), {
+        flags: ['--quota-backend-bytes', quota],
+        count: context.members,
+      }),
   })),
 ];
 const quota = String(8 * 2 ** 30);
@@ -49,18 +49,18 @@ export async function run(context) {
   const runs = new Map([...setups.map(({ name }) => name), 'Put'].map((name) => [name, []]));
   for (let round = 0; round < context.rounds; round++) {
     for (const { name, run } of setups) runs.get(name).push(await run(context));
-    runs.get('Put').push(await withEtcd((etcd) => measurePuts(etcd, context)));
+    runs.get('Put').push(await withEtcd((etcd) => measurePuts(etcd, context), { count: context.members }));
   }
   const isMeasured = (name, measure) => runs.get(name)[0][measure] !== undefined;
   const of = (name, measure) => median(runs.get(name).map((run) => run[measure]));
   return measures.flatMap((measure) => {
     const put = measure in putsBeside ? of('Put', measure) : undefined;
     const measured = setups.filter(({ name }) => isMeasured(name, measure));
-    return measured.map(({ name }) => row({ measure, name, ours: of(name, measure), put }));
+    return measured.map(({ name }) => row({ ...context, measure, name, ours: of(name, measure), put }));
   });
 }
 
-function row({ measure, name, ours, put }) {
+function row({ members, measure, name, ours, put }) {
   const latency = (result) => (result.p50Ms === undefined ? '' : `, p50 ${ms(result.p50Ms)}, p99 ${ms(result.p99Ms)}`);
   const notes = [
     ...(putsBeside[measure] === 2 ? ['a cycle is two changes, and the ratio is of changes to Puts'] : []),
@@ -68,7 +68,7 @@ function row({ measure, name, ours, put }) {
     `busy: ${shares(ours.busy)}${put ? `; Put: ${shares(put.busy)}` : ''}`,
   ];
   return {
-    what: `${title}: ${measure}: ${name}`,
+    what: `${title}${members > 1 ? `, etcd of ${members} members` : ''}: ${measure}: ${name}`,
     ours: perSecond(ours.rate) + latency(ours),
     peer: put && `etcd's Put: ${perSecond(put.rate)}${latency(put)}`,
     ratio: put && times((ours.rate * putsBeside[measure]) / put.rate),
@@ -97,7 +97,7 @@ function shares(busy) {
 
 /** All measures through these servers, by name. */
 async function measureServers(servers, etcd, { seconds }) {
-  const parts = { servers, etcd: etcd ? [etcd] : [] };
+  const parts = { servers, etcd: etcd?.members ?? [] };
   const results = {};
   for (const workers of [1, 64]) {
     let turn = 0;
@@ -170,7 +170,7 @@ async function beat(servers, held, seconds) {
 
 /** The same with Puts: as many in flight, from the same clients. */
 async function measurePuts(etcd, { seconds }) {
-  const parts = { etcd: [etcd] };
+  const parts = { etcd: etcd.members };
   const value = Buffer.alloc(350, 'v');
   const results = {};
   for (const workers of [1, 64]) {

@@ -18,26 +18,38 @@ export function etcdRequest(service, method, message) {
   return loaded[`etcdserverpb.${service}`][method].requestSerialize(message);
 }
 
-/** Runs `action` with an etcd of its own: `address`, `pid`, and its unary calls as promises. `flags`: more of them. */
-export async function withEtcd(action, flags = []) {
+/**
+ * Runs `action` with an etcd of its own. `flags`: more of them.
+ *
+ * @returns what `action` does, with `address`, `pid` and the unary calls as promises of the first member, and `members`, each with both
+ */
+export async function withEtcd(action, { flags = [], count = 1 } = {}) {
   const program = await goProgram(source, 'etcd');
   const folder = mkdtempSync(join(tmpdir(), 'leasehold-bench-etcd-'));
-  const [address, peer] = [`127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
-  const server = start(program, [
-    ...['--data-dir', folder, '--log-level', 'error', '--initial-cluster', `default=${peer}`],
-    ...['--listen-client-urls', `http://${address}`, '--advertise-client-urls', `http://${address}`],
-    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
-    ...flags,
-  ]);
-  const etcd = connect(address);
+  const places = [];
+  while (places.length < count) {
+    const [address, peer] = [`127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+    places.push({ name: `member-${places.length}`, address, peer });
+  }
+  const cluster = places.map(({ name, peer }) => `${name}=${peer}`).join(',');
+  const processes = places.map(({ name, address, peer }) =>
+    start(program, [
+      ...['--name', name, '--data-dir', join(folder, name), '--log-level', 'error', '--initial-cluster', cluster],
+      ...['--listen-client-urls', `http://${address}`, '--advertise-client-urls', `http://${address}`],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+      ...flags,
+    ]),
+  );
+  const members = places.map(({ address }, at) => ({ address, pid: processes[at].child.pid }));
+  const etcd = connect(members[0].address);
   try {
     await etcd.ready();
-    return await action({ ...etcd, address, pid: server.child.pid });
+    return await action({ ...etcd, ...members[0], members });
   } catch (error) {
-    throw new Error(`etcd: ${error.message}\n${server.output()}`, { cause: error });
+    throw new Error(`etcd: ${error.message}\n${processes.map(({ output }) => output()).join('\n')}`, { cause: error });
   } finally {
     etcd.close();
-    await server.stop('SIGKILL');
+    await Promise.all(processes.map((process) => process.stop('SIGKILL')));
     rmSync(folder, { recursive: true });
   }
 }

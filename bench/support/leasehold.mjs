@@ -34,8 +34,8 @@ export async function withLeasehold({ memory, flags }, action) {
 export async function withReplicas({ etcd, count, flags = [] }, action) {
   const servers = [];
   try {
-    while (servers.length < count)
-      servers.push(await startLeasehold(`etcd:http://${etcd.address}`, ['--http-listen', 'off', ...flags]));
+    const store = `etcd:${etcd.members.map(({ address }) => `http://${address}`).join(',')}`;
+    while (servers.length < count) servers.push(await startLeasehold(store, ['--http-listen', 'off', ...flags]));
     return await action(servers);
   } catch (error) {
     throw new Error([error.message, ...servers.map(({ output }) => output())].join('\n'), { cause: error });
