@@ -65,14 +65,12 @@ func (p *pace) send() {
 		}
 		return
 	}
-	if !p.allOpen && len(p.streams) == c.config.Streams && c.opened(p.streams[len(p.streams)-1]) {
-		p.allOpen = true
-		c.counted.opened()
+	if !p.allOpen {
+		p.open()
 	}
 	at := p.turn % c.config.Streams
 	p.turn++
 	if at >= len(p.streams) {
-		p.open()
 		return
 	}
 	s := p.streams[at]
@@ -88,6 +86,11 @@ func (p *pace) send() {
 func (p *pace) open() {
 	c := p.c
 	if len(p.streams) > 0 && !c.opened(p.streams[len(p.streams)-1]) {
+		return
+	}
+	if len(p.streams) == c.config.Streams {
+		p.allOpen = true
+		c.counted.opened()
 		return
 	}
 	c.start()
