@@ -65,7 +65,7 @@ describe.skipIf(withoutEtcd !== '')(`the TTL of sessions in etcd${withoutEtcd}`,
     const first = await open(1000);
     const { session } = first.shared!;
     await expect(open(60_000)).rejects.toThrow(
-      new InUseError('is in use with sessions of 1000 ms: stop every server on it before it gets sessions of 60000 ms'),
+      new InUseError('is in use with sessions of 1000 ms: stop every server on it before --etcd-session-ttl makes that 60000 ms'),
     );
     expect(ttlOf(await open())).toBe(1000);
     expect(first.shared!.sessions).toContain(session);

@@ -53,7 +53,7 @@ async function noSessions(parts: Omit<OthersParts, 'peers'>, wantedMs: number): 
   const { client, clock, keys, ttlMs } = parts;
   const peers = new Peers({ client, clock, ttlMs, keyOf: (id) => keys.session(id) });
   try {
-    const why = `is in use with sessions of ${ttlMs} ms: stop every server on it before it gets sessions of ${wantedMs} ms`;
+    const why = `is in use with sessions of ${ttlMs} ms: stop every server on it before --etcd-session-ttl makes that ${wantedMs} ms`;
     await waitWhile({ ...parts, peers }, (others) => others.size > 0, why);
   } finally {
     peers.stop();
