@@ -31,7 +31,7 @@ export const removedRules: Readonly<Record<string, readonly Fault[]>> = {
       becomes: '            if (succeeded) this.renewed(value);\n            if (succeeded)\n',
     },
   ],
-  'a session is deleted before its time': [{ ...peers, text: '>= this.#options.ttlMs', becomes: '>= this.#options.ttlMs / 2' }],
+  'a session is deleted before its time': [{ ...peers, text: '>= this.#options.ttl.ms', becomes: '>= this.#options.ttl.ms / 2' }],
   'a session is deleted without its version': [
     { ...peers, text: "[{ key, result: 'EQUAL', target: 'MOD', mod_revision: modRevision }]", becomes: '[]' },
   ],

@@ -1,11 +1,13 @@
 import type { Store } from '@leasehold/core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { FakeClock } from '@leasehold/sdk/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../../server/dist/clock.js';
 import { parseOptions } from '../../server/dist/options/parse.js';
 import { EtcdClient } from '../../server/dist/store/etcd/client.js';
 import { InUseError } from '../../server/dist/store/etcd/exclusive.js';
 import { openEtcdStore } from '../../server/dist/store/etcd/index.js';
 import { Keys } from '../../server/dist/store/etcd/keys.js';
+import { Peers } from '../../server/dist/store/etcd/peers.js';
 import { agreeOnTtl } from '../../server/dist/store/etcd/session-ttl.js';
 import { EtcdStore } from '../../server/dist/store/etcd/store.js';
 import { openStore } from '../../server/dist/store/open-store.js';
@@ -89,6 +91,27 @@ describe.skipIf(withoutEtcd !== '')(`the TTL of sessions in etcd${withoutEtcd}`,
     const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     expect(opened.length).toBeGreaterThan(0);
     expect(new Set(opened.map(ttlOf)).size).toBe(1);
+  });
+
+  it('lets nobody end a session who has counted the one before', async () => {
+    const client = new EtcdClient({ endpoints: [etcd.endpoint], clock: systemClock });
+    onTestFinished(() => client.close());
+    const keys = new Keys(prefix);
+    await (await open(1000)).close();
+    const before = await agreeOnTtl({ client, clock: systemClock, keys }, undefined);
+    const { session, sessions } = (await open(60_000)).shared!;
+    const [key] = (await client.call('Range', { key: keys.session(session) })).kvs;
+    const calls = vi.spyOn(client, 'call');
+    const clock = new FakeClock();
+    const peers = new Peers({ client, clock, ttl: before, keyOf: (id) => keys.session(id) });
+    onTestFinished(() => {
+      peers.stop();
+    });
+    peers.seen(session, key!.mod_revision);
+    await clock.advance(1500);
+    expect(calls).toHaveBeenCalled();
+    expect(await calls.mock.results[0]!.value).toMatchObject({ succeeded: false });
+    expect(sessions).toContain(session);
   });
 
   it('lets no session begin on what was agreed before', async () => {

@@ -7,10 +7,13 @@ import type { Compare } from './rpc.js';
 /** Unless somebody has asked for another one. */
 const defaultTtlMs = 3000;
 
+/** Where a store is. */
+type Place = Pick<OthersParts, 'client' | 'clock' | 'keys'>;
+
 /** What all servers on a store agree on. */
 export interface SessionTtl {
   readonly ms: number;
-  /** That it is still so: a session that begins compares it. */
+  /** That it is still so: whoever begins a session, or ends that of another server, compares it. */
   readonly compare: Compare;
 }
 
@@ -22,18 +25,15 @@ export interface SessionTtl {
  * @throws {InUseError} servers go on with another one.
  * @throws {EtcdError}
  */
-export async function agreeOnTtl(
-  parts: Pick<OthersParts, 'client' | 'clock' | 'keys'>,
-  wantedMs: number | undefined,
-): Promise<SessionTtl> {
-  const { client, clock, keys } = parts;
+export async function agreeOnTtl(place: Place, wantedMs: number | undefined): Promise<SessionTtl> {
+  const { client, clock, keys } = place;
   for (;;) {
     const { kvs } = await client.insist('Range', { key: keys.sessionTtl }, clock.monotonicMs() + answerMs);
     const stored = kvs[0]?.value;
     const ms = stored === undefined ? defaultTtlMs : Number(stored.toString());
     const compare = isStill(keys, stored);
     if (wantedMs === undefined || wantedMs === ms) return { ms, compare };
-    await noSessions({ ...parts, session: undefined, ttlMs: ms }, wantedMs);
+    await noSessions(place, { ms, compare }, wantedMs);
     const nobody: Compare = { ...keys.sessions, result: 'EQUAL', target: 'CREATE', create_revision: '0' };
     const success = [put(keys.sessionTtl, String(wantedMs))];
     // Whether it was this one or another server that was faster is seen by reading it again.
@@ -49,12 +49,12 @@ function isStill(keys: Keys, stored: Buffer | undefined): Compare {
 }
 
 /** @throws {InUseError} */
-async function noSessions(parts: Omit<OthersParts, 'peers'>, wantedMs: number): Promise<void> {
-  const { client, clock, keys, ttlMs } = parts;
-  const peers = new Peers({ client, clock, ttlMs, keyOf: (id) => keys.session(id) });
+async function noSessions(place: Place, ttl: SessionTtl, wantedMs: number): Promise<void> {
+  const { client, clock, keys } = place;
+  const peers = new Peers({ client, clock, ttl, keyOf: (id) => keys.session(id) });
   try {
-    const why = `is in use with sessions of ${ttlMs} ms: stop every server on it before --etcd-session-ttl makes that ${wantedMs} ms`;
-    await waitWhile({ ...parts, peers }, (others) => others.size > 0, why);
+    const why = `is in use with sessions of ${ttl.ms} ms: stop every server on it before --etcd-session-ttl makes that ${wantedMs} ms`;
+    await waitWhile({ ...place, peers, session: undefined, ttlMs: ttl.ms }, (others) => others.size > 0, why);
   } finally {
     peers.stop();
   }

@@ -79,7 +79,7 @@ export class EtcdStore implements Store, SharedStore {
     this.#parts = parts;
     const { client, clock, keys, ttl } = parts;
     this.#compaction = new MvccCompaction(client, clock, keys.revision);
-    this.#peers = new Peers({ client, clock, ttlMs: ttl.ms, keyOf: (id) => keys.session(id) });
+    this.#peers = new Peers({ client, clock, ttl, keyOf: (id) => keys.session(id) });
   }
 
   get shared(): SharedStore {
@@ -126,8 +126,9 @@ export class EtcdStore implements Store, SharedStore {
       BigInt(header.revision),
     );
     await this.#loadLog();
-    if (!this.#sessions.has(id))
+    if (!this.#sessions.has(id)) {
       throw new Error('Open etcd: the session has ended, or another TTL was agreed on, before it was open');
+    }
     this.#own.confirmed(sentMs);
   }
 
