@@ -33,7 +33,7 @@ export const removedRules: Readonly<Record<string, readonly Fault[]>> = {
   ],
   'a session is deleted before its time': [{ ...peers, text: '>= this.#options.ttl.ms', becomes: '>= this.#options.ttl.ms / 2' }],
   'a session is deleted without its version': [
-    { ...peers, text: "[{ key, result: 'EQUAL', target: 'MOD', mod_revision: modRevision }]", becomes: '[]' },
+    { ...peers, text: "[{ key, result: 'EQUAL', target: 'MOD', mod_revision: modRevision }, ttl.compare]", becomes: '[]' },
   ],
   'a new attendant is not waited for': [
     { ...entry, text: 'nowMs + this.#sessions.ttlMs + record.durationMs', becomes: 'nowMs + record.durationMs' },
