@@ -106,6 +106,8 @@ func (c *connection) drive(counted *window) {
 	c.counted = counted
 	c.now = time.Now()
 	pace := newPace(c)
+	// One that fails is not waited for.
+	defer pace.tellOpen()
 	pace.begin()
 	for {
 		if err := c.writer.Flush(); err != nil {

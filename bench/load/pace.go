@@ -89,12 +89,19 @@ func (p *pace) open() {
 		return
 	}
 	if len(p.streams) == c.config.Streams {
-		p.allOpen = true
-		c.counted.opened()
+		p.tellOpen()
 		return
 	}
 	c.start()
 	p.streams = append(p.streams, c.streams[c.lastID])
+}
+
+// tellOpen says that this connection opens no more streams.
+func (p *pace) tellOpen() {
+	if !p.allOpen {
+		p.allOpen = true
+		p.c.counted.opened()
+	}
 }
 
 func (c *connection) opened(s *stream) bool {

@@ -142,6 +142,7 @@ func (c *connection) takeHeartbeat(s *stream, message []byte) {
 			if handle, ok := handleOf(bytes); ok {
 				attached = append(attached, handle)
 			} else {
+				s.unattached--
 				c.fail("an attach was refused: " + string(bytes))
 			}
 		}
