@@ -4,8 +4,9 @@ import { put } from './changes.js';
 import { EtcdClient, type Etcd, type EtcdClientOptions } from './client.js';
 import { Keys } from './keys.js';
 import type { RangeRequest } from './rpc.js';
-import { agreeOnTtl, type SessionTtl } from './session-ttl.js';
+import type { SessionTtl } from './session-ttl.js';
 import { EtcdStore } from './store.js';
+import { agreeOnTtl } from './ttl-agreement.js';
 
 export interface EtcdStoreOptions extends Omit<EtcdClientOptions, 'timeoutMs'> {
   readonly clock: Clock;
