@@ -1,7 +1,7 @@
-import { createClient, type Client, type HeldLease } from '@leasehold/sdk';
+import { createClient, RefusedError, type Client, type HeldLease, type LeaseholdError } from '@leasehold/sdk';
 import { FakeClock, settle } from '@leasehold/sdk/testing';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { FakeTransport } from './support/fake-transport.js';
+import { FakeTransport, unavailable } from './support/fake-transport.js';
 
 let clock: FakeClock;
 let transport: FakeTransport;
@@ -74,4 +74,61 @@ describe('the heartbeat of a client', () => {
     expect(transport.streams.length).toBeLessThanOrEqual(7);
     expect(transport.streams.length).toBeGreaterThan(4);
   });
+
+  it('attaches soon again what could not be attached in an outage, each time later, up to half a beat', async () => {
+    const lease = await holdRefused(unavailable());
+    expect(await attachesWithin(2_900, unavailable())).toEqual([25, 75, 175, 375, 775, 1_525, 2_275]);
+    transport.answers = true;
+    await clock.advance(1_500);
+    expect(lease.remainingMs).toBeGreaterThan(8_820 - 1_500);
+  });
+
+  it('counts outages anew once everything is attached', async () => {
+    await holdRefused(unavailable());
+    await attachesWithin(1_000, unavailable());
+    transport.answers = true;
+    await clock.advance(1_000);
+    transport.answers = false;
+    await client.acquire('y', { durationMs: 9_000 });
+    await settle();
+    transport.stream.refuse(unavailable());
+    expect(await attachesWithin(100, unavailable())).toEqual([25, 75]);
+  });
+
+  it('leaves a limit in peace until the next beat', async () => {
+    const limit = new RefusedError({ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_EXCEEDED', message: 'full' });
+    const lease = await holdRefused(limit);
+    expect(await attachesWithin(3_000, limit)).toEqual([3_000]);
+    expect(lease.status).toBe('held');
+  });
+
+  it('attaches a lease no more that was given up in an outage', async () => {
+    const lease = await holdRefused(unavailable());
+    await lease.release();
+    expect(await attachesWithin(3_000, unavailable())).toEqual([]);
+  });
 });
+
+/** A lease whose first attach is refused. */
+async function holdRefused(error: LeaseholdError): Promise<HeldLease> {
+  transport.answers = false;
+  const lease = await hold();
+  transport.stream.refuse(error);
+  return lease;
+}
+
+/** When attaches come in, which are refused, in milliseconds from now. */
+async function attachesWithin(ms: number, error: LeaseholdError): Promise<number[]> {
+  const tries: number[] = [];
+  let seen = transport.stream.messages.length;
+  for (let atMs = 25; atMs <= ms; atMs += 25) {
+    await clock.advance(25);
+    const news = transport.stream.messages.slice(seen).filter(({ attach }) => attach.length > 0);
+    seen = transport.stream.messages.length;
+    for (const message of news) {
+      tries.push(atMs);
+      transport.stream.refuse(error, message);
+    }
+  }
+  return tries;
+}

@@ -188,18 +188,11 @@ describe('a held lease', () => {
     expect(lease.status).toBe('lost');
   });
 
-  it('is lost when the server refuses to attach it for good, and tries again when it refuses for now', async () => {
+  it('is lost when the server refuses to attach it for good', async () => {
     transport.answers = false;
     const lease = await hold();
-    const outcome = { kind: 'refused', error: unavailable() } as const;
-    transport.stream.answer({ attached: [{ sequence: 1, index: 0, outcome }], acknowledged: 1 });
-    await clock.advance(3_000);
-    expect(transport.stream.messages.at(-1)?.attach).toHaveLength(1);
     const over = new LeaseLostError({ code: 'FAILED_PRECONDITION', reason: 'LEASE_LOST', message: 'lost' });
-    transport.stream.answer({
-      attached: [{ sequence: 2, index: 0, outcome: { kind: 'refused', error: over } }],
-      acknowledged: 2,
-    });
+    transport.stream.refuse(over);
     expect(lease.signal.reason).toBe(over);
   });
 

@@ -1,8 +1,10 @@
 import { type Clock, type Instant, instantOf } from '../clock.js';
-import { isRetryable, type LeaseholdError } from '../errors.js';
+import { isRetryable, type LeaseholdError, UnavailableError } from '../errors.js';
+import { backoffMs } from '../retry.js';
 import type {
   HeartbeatAnswer,
   HeartbeatAttached,
+  HeartbeatHandle,
   HeartbeatLoss,
   HeartbeatMessage,
   HeartbeatStream,
@@ -51,6 +53,14 @@ interface Asked {
   open: number;
 }
 
+/** The answer to one attach. */
+interface Answered {
+  /** Whether the lease was not given up in the meantime. */
+  readonly wanted: boolean;
+  readonly sentAt: Instant;
+  readonly now: Instant;
+}
+
 /** A lease that is attached. */
 interface Attached {
   readonly lease: Beaten;
@@ -68,6 +78,11 @@ export class HeartbeatConnection {
   readonly #asked = new Map<number, Asked>();
   /** Leases whose attach is waited for. */
   readonly #attaching = new Set<Beaten>();
+  /** Leases that no server could attach for now, as in an outage of its store; they do not wait for their next beat. */
+  readonly #unavailable = new Set<Beaten>();
+  /** How many times in a row some were. */
+  #failures = 0;
+  #cancelRetry: (() => void) | undefined;
   /** Losses of handles that are not known yet: the answer to the attach will find them here. */
   readonly #earlyLosses = new Map<number, HeartbeatLoss>();
   /** The highest handle that an attach was answered with: they rise, so a lower one that is unknown here was given up. */
@@ -125,7 +140,10 @@ export class HeartbeatConnection {
   }
 
   #attach(leases: readonly Beaten[]): void {
-    for (const lease of leases) this.#attaching.add(lease);
+    for (const lease of leases) {
+      this.#unavailable.delete(lease);
+      this.#attaching.add(lease);
+    }
     const attach = leases.map(({ identity }) => identity);
     const { sequence, sentAt } = this.#send({ handles: [], attach, detach: [] }, []);
     this.#asked.set(sequence, { sentAt, leases, open: leases.length });
@@ -165,11 +183,12 @@ export class HeartbeatConnection {
     if (asked.open === 0) this.#asked.delete(sequence);
     // A lease that was given up in the meantime wants no handle.
     const wanted = this.#attaching.delete(lease);
-    if (outcome.kind === 'refused') {
-      // One that is refused for now is attached again at the next beat.
-      if (wanted && !isTransient(outcome.error)) lease.onRefused(outcome.error);
-      return;
-    }
+    if (outcome.kind === 'handle') this.#takeHandle(lease, outcome, { wanted, sentAt: asked.sentAt, now });
+    else if (wanted) this.#takeNoHandle(lease, outcome.error);
+    if (this.#asked.size === 0 && this.#unavailable.size === 0) this.#failures = 0;
+  }
+
+  #takeHandle(lease: Beaten, outcome: HeartbeatHandle, { wanted, sentAt, now }: Answered): void {
     const { handle, durationMs, remainingMs } = outcome;
     this.#highestHandle = handle;
     if (!wanted) {
@@ -182,8 +201,25 @@ export class HeartbeatConnection {
     this.#byHandle.set(handle, attached);
     const loss = this.#earlyLosses.get(handle);
     this.#earlyLosses.delete(handle);
-    if (loss === undefined) lease.onAcknowledged(asked.sentAt, Math.min(durationMs, remainingMs), now);
+    if (loss === undefined) lease.onAcknowledged(sentAt, Math.min(durationMs, remainingMs), now);
     else this.#takeLoss(loss);
+  }
+
+  #takeNoHandle(lease: Beaten, error: LeaseholdError): void {
+    if (error instanceof UnavailableError) this.#retrySoon(lease);
+    // What is refused for now otherwise, as by a limit, is attached again at the next beat.
+    else if (!isTransient(error)) lease.onRefused(error);
+  }
+
+  /** An outage may take most of a lease's time: what is left of it is too short to wait for the next beat. */
+  #retrySoon(lease: Beaten): void {
+    this.#unavailable.add(lease);
+    if (this.#cancelRetry !== undefined) return;
+    this.#failures += 1;
+    this.#cancelRetry = this.#clock.after(backoffMs(this.#clock, this.#failures, lease.intervalMs / 2), () => {
+      this.#cancelRetry = undefined;
+      if (this.#unavailable.size > 0) this.beat([...this.#unavailable]);
+    });
   }
 
   #takeLoss(loss: HeartbeatLoss): void {
@@ -219,6 +255,7 @@ export class HeartbeatConnection {
 
   #forget(lease: Beaten): Attached | undefined {
     const attached = this.#attached.get(lease);
+    this.#unavailable.delete(lease);
     this.#attaching.delete(lease);
     this.#attached.delete(lease);
     if (attached !== undefined) this.#byHandle.delete(attached.handle);
@@ -252,6 +289,7 @@ export class HeartbeatConnection {
     if (this.#over) return false;
     this.#over = true;
     this.#stopWatching();
+    this.#cancelRetry?.();
     this.#stream.close();
     return true;
   }

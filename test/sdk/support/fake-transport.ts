@@ -134,6 +134,12 @@ export class FakeHeartbeat {
     this.answer({ attached, acknowledged: sequence });
   }
 
+  /** Attaches nothing of what a message asks for, and acknowledges it. */
+  refuse(error: LeaseholdError, { sequence, attach }: Message = this.messages.at(-1)!): void {
+    const attached = attach.map((_, index) => ({ sequence, index, outcome: { kind: 'refused', error } as const }));
+    this.answer({ attached, acknowledged: sequence });
+  }
+
   handle(durationMs: number = this.#transport.durationMs): {
     kind: 'handle';
     handle: number;
