@@ -98,13 +98,13 @@ export class Engine {
     this.#running = undefined;
     this.#options.log.error({ err: error }, 'The store failed: outcomes are unknown until it is opened again');
     this.#options.onUnavailable(this.#unavailable);
-    this.#reopening = this.#reopen(running.store);
+    const deadlineMs = this.#options.clock.monotonicMs() + (this.#options.reopenMs ?? giveUpAfterMs);
+    // What failed is let go of before the next one is opened: there is no room for the leases of both.
+    this.#reopening = this.#close(running.store).then(() => this.#reopen(deadlineMs));
   }
 
-  async #reopen(failed: Store): Promise<void> {
+  async #reopen(deadlineMs: number): Promise<void> {
     const { clock, log } = this.#options;
-    const deadlineMs = clock.monotonicMs() + (this.#options.reopenMs ?? giveUpAfterMs);
-    await this.#close(failed);
     for (let pauseMs = firstPauseMs; !this.#drains(); pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       await sleep(clock, pauseMs);
       try {

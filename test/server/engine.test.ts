@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { defaultLimits, MemoryStore, startCoordinator, type Clock, type Store } from '@leasehold/core';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
@@ -33,6 +35,19 @@ describe('an engine whose store has failed', () => {
     expect(() => bench.engine.current()).toThrow('shutting down');
   });
 
+  test('has let go of everything by the time it opens the store again, for there may be no room for all leases twice', async () => {
+    const bench = new Bench();
+    await bench.engine.start();
+    const coordinator = new WeakRef(bench.engine.current());
+    bench.broken = true;
+    bench.fail(new Error('the disk hiccups'));
+    bench.fail = () => undefined;
+    await bench.advance();
+    collectGarbage();
+    expect(coordinator.deref()).toBeUndefined();
+    expect(bench.opened?.deref()).toBeUndefined();
+  });
+
   test('stops trying when it is drained, and says that the store had failed', async () => {
     const bench = new Bench();
     await bench.engine.start();
@@ -46,6 +61,9 @@ describe('an engine whose store has failed', () => {
   });
 });
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
 /** An engine whose clock and store are the test's. */
 class Bench {
   readonly engine: Engine;
@@ -56,6 +74,8 @@ class Bench {
   available = 0;
   givenUp = 0;
   closed = 0;
+  /** The store that was opened last. */
+  opened: WeakRef<Store> | undefined;
   /** Makes the running coordinator report a failure. */
   fail: (error: Error) => void = () => undefined;
   #timer: (() => void) | undefined;
@@ -117,6 +137,8 @@ class Bench {
         return super.close();
       }
     }
-    return Promise.resolve(new WatchedStore({ wallMs: () => 1 }));
+    const store = new WatchedStore({ wallMs: () => 1 });
+    this.opened = new WeakRef(store);
+    return Promise.resolve(store);
   }
 }
