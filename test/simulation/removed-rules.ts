@@ -9,6 +9,7 @@ const connections = { package: 'sdk', file: 'transport/connections.js' } as cons
 const heldLease = { package: 'sdk', file: 'lease/held-lease.js' } as const;
 const tenures = { package: 'sdk', file: 'lease/tenures.js' } as const;
 const session = { package: 'server', file: 'store/etcd/session.js' } as const;
+const note = { package: 'server', file: 'store/etcd/note.js' } as const;
 const store = { package: 'server', file: 'store/etcd/store.js' } as const;
 const append = { package: 'server', file: 'store/etcd/append.js' } as const;
 const feed = { package: 'server', file: 'store/etcd/feed.js' } as const;
@@ -181,7 +182,7 @@ export const removedRules: Readonly<Record<string, readonly Fault[]>> = {
     { ...store, text: 'if (clock.monotonicMs() >= this.validUntilMs)', becomes: 'if (false)' },
   ],
   'a note is left although others live': [{ ...store, text: 'if (this.#sessions.size > 1)', becomes: 'if (false)' }],
-  'a note counts although others came later': [{ ...store, text: 'revision === String(this.#revision) ?', becomes: 'true ?' }],
+  'a note counts although others came later': [{ ...note, text: 'leftAt === String(revision) ?', becomes: 'true ?' }],
 };
 
 /**

@@ -15,7 +15,7 @@ import {
   type Store,
   type StoreState,
 } from '@leasehold/core';
-import { decodeLeases, decodeNote, encodeChange, encodeNote, type ChangeRow } from '../record-codec.js';
+import { decodeLeases, encodeChange, type ChangeRow } from '../record-codec.js';
 import { Append } from './append.js';
 import { changesPerTransaction, piecesOf, put, readChanges, writeChanges, writeLease } from './changes.js';
 import { EtcdError, type Etcd } from './client.js';
@@ -24,8 +24,10 @@ import { Feed } from './feed.js';
 import { HistoryIndex } from './history-index.js';
 import type { Keys, Piece } from './keys.js';
 import { MvccCompaction } from './mvcc-compaction.js';
+import { leaveNote, takeNote, type NoteParts } from './note.js';
+import { keyAfter, pages } from './pages.js';
 import { Peers } from './peers.js';
-import type { Compare, Event, KeyValue, RangeRequest, TxnRequest } from './rpc.js';
+import type { Compare, Event, RangeRequest } from './rpc.js';
 import { Session } from './session.js';
 import type { SessionTtl } from './session-ttl.js';
 
@@ -135,7 +137,7 @@ export class EtcdStore implements Store, SharedStore {
   async load(take: (records: readonly LeaseRecord[]) => void): Promise<StoreState> {
     const { keys } = this.#parts;
     const revision = this.#revision;
-    for await (const kvs of this.#pages({ ...keys.leases, limit: leasesPerPage, revision: this.#loadedAt })) {
+    for await (const kvs of pages(this.#parts, { ...keys.leases, limit: leasesPerPage, revision: this.#loadedAt })) {
       const rows = kvs.map(({ key, value }) => {
         const [namespace = '', name = ''] = keys.nameOf(key).split('/');
         // The value is the list of the version and the rest.
@@ -202,7 +204,7 @@ export class EtcdStore implements Store, SharedStore {
     }
     const changes: CommittedChange[] = [];
     const key = keys.changes({ last: after + 1n, count: 0 });
-    for await (const kvs of this.#pages({ ...keys.history, key, limit: Math.min(limit, historyPieces) })) {
+    for await (const kvs of pages(this.#parts, { ...keys.history, key, limit: Math.min(limit, historyPieces) })) {
       changes.push(...kvs.flatMap(({ value }) => readChanges(value).changes).filter(({ revision }) => revision > after));
       if (changes.length >= limit) break;
     }
@@ -211,36 +213,14 @@ export class EtcdStore implements Store, SharedStore {
     return { kind: 'page', changes: changes.slice(0, limit) };
   }
 
-  /**
-   * Only the last server to leave knows what is left of the time of all leases. It says so in parts, because etcd takes 1.5 MiB at once; a
-   * lease whose part is missing counts in full.
-   */
+  /** Only the last server to leave knows what is left of the time of all leases. */
   async leaveNote(note: readonly NoteEntry[]): Promise<void> {
-    const { keys } = this.#parts;
     if (this.#sessions.size > 1) return;
-    for (let part = 0; part * leasesPerNote < note.length; part += 1) {
-      const entries = note.slice(part * leasesPerNote, (part + 1) * leasesPerNote);
-      await this.#insist({
-        compare: [this.#isLast()],
-        success: [put(keys.note(part), `${this.#revision} ${encodeNote(entries)}`)],
-      });
-    }
+    await leaveNote(this.#noteParts(), this.#isLast(), note);
   }
 
-  async takeNote(): Promise<readonly NoteEntry[]> {
-    const { keys } = this.#parts;
-    const note: NoteEntry[] = [];
-    let parts = 0;
-    for await (const kvs of this.#pages({ ...keys.notes, limit: notesPerPage })) {
-      parts += kvs.length;
-      for (const { value } of kvs) {
-        const [revision, ...text] = value.toString().split(' ');
-        // Whoever was there meanwhile has changed something, or has acknowledged nothing.
-        note.push(...(revision === String(this.#revision) ? decodeNote(text.join(' ')) : []));
-      }
-    }
-    if (parts > 0) await this.#insist({ compare: [], success: [{ request_delete_range: keys.notes }] });
-    return note;
+  takeNote(): Promise<readonly NoteEntry[]> {
+    return takeNote(this.#noteParts());
   }
 
   close(): Promise<void> {
@@ -268,14 +248,14 @@ export class EtcdStore implements Store, SharedStore {
     const floor = await this.#readAt(keys.floor);
     this.#floor = BigInt(floor ?? '0');
     this.#floorStored = this.#floor;
-    for await (const kvs of this.#pages({ ...keys.sessions, limit: 1000, revision: this.#loadedAt })) {
+    for await (const kvs of pages(this.#parts, { ...keys.sessions, limit: 1000, revision: this.#loadedAt })) {
       for (const { key, mod_revision } of kvs) {
         const id = keys.sessionOf(key);
         if (id === this.session) this.#sessions.add(id);
         else if (id !== undefined) this.#onPeer(id, mod_revision);
       }
     }
-    for await (const kvs of this.#pages({ ...keys.history, keys_only: true, limit: 10_000, revision: this.#loadedAt })) {
+    for await (const kvs of pages(this.#parts, { ...keys.history, keys_only: true, limit: 10_000, revision: this.#loadedAt })) {
       for (const { key } of kvs) {
         const piece = keys.pieceOf(key);
         if (piece !== undefined) this.#history.add(piece);
@@ -399,7 +379,7 @@ export class EtcdStore implements Store, SharedStore {
     if (this.#history.length <= historyMax + compactionSlack) return;
     const surplus = this.#history.surplus(historyMax);
     if (surplus === undefined) return;
-    const gone = { key: keys.history.key, range_end: next(keys.changes(surplus)) };
+    const gone = { key: keys.history.key, range_end: keyAfter(keys.changes(surplus)) };
     const compare: Compare = { key: keys.floor, result: 'EQUAL', target: 'VALUE', value: Buffer.from(String(this.#floorStored)) };
     // Before they go: a reader must not take the rest for all.
     this.#forget(surplus.last);
@@ -418,9 +398,8 @@ export class EtcdStore implements Store, SharedStore {
     this.#history.forget(upTo);
   }
 
-  async #insist(request: TxnRequest): Promise<void> {
-    const { client, clock } = this.#parts;
-    await client.insist('Txn', request, clock.monotonicMs() + 2 * this.ttlMs);
+  #noteParts(): NoteParts {
+    return { ...this.#parts, revision: this.#revision, ttlMs: this.ttlMs };
   }
 
   async #read(key: Buffer): Promise<string | undefined> {
@@ -436,18 +415,6 @@ export class EtcdStore implements Store, SharedStore {
     const { kvs } = await client.insist('Range', request, clock.monotonicMs() + 2 * this.ttlMs);
     return kvs[0]?.value.toString();
   }
-
-  async *#pages(request: RangeRequest): AsyncGenerator<readonly KeyValue[]> {
-    const { client, clock } = this.#parts;
-    for (let from = request.key; ;) {
-      const untilMs = clock.monotonicMs() + 3 * pageMs;
-      const { kvs, more } = await client.insist('Range', { ...request, key: from }, untilMs, pageMs);
-      yield kvs;
-      const last = kvs.at(-1);
-      if (!more || last === undefined) return;
-      from = next(last.key);
-    }
-  }
 }
 
 /** How many keys of the history are read at once. */
@@ -456,20 +423,7 @@ const historyPieces = 256;
 /** For each page etcd counts all keys that are left: few long pages take it less time than many short ones. */
 const leasesPerPage = 10_000;
 
-/** An entry has 360 bytes at most. */
-const leasesPerNote = 4000;
-
-const notesPerPage = 16;
-
-/** How long a page may take: it may be many megabytes, for a server that has much else to do. */
-const pageMs = 10_000;
-
 const compactionSlack = 1024;
 
 /** While a server that starts waits for what was done since it has loaded. */
 const catchUpPollMs = 10;
-
-/** The key that follows directly. */
-function next(key: Buffer): Buffer {
-  return Buffer.concat([key, Buffer.from([0])]);
-}
