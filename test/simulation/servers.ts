@@ -262,8 +262,10 @@ function logTo(witness: Witness, name: string): Log {
   const error = ({ err }: { err: unknown }, what: string): void => {
     witness.note(`${name}: ${what}: ${String(err)}`);
     const kind = err instanceof Error ? err.name : '';
-    const isExpected = ['OutcomeUnknownError', 'EtcdError'].includes(kind) || String(err).includes('for too long');
-    if (!isExpected && !String(err).includes('STORE_UNAVAILABLE')) witness.report(`${name} failed: ${String(err)}`);
+    const isExpected = ['OutcomeUnknownError', 'EtcdError'].includes(kind) || outages.some((text) => String(err).includes(text));
+    if (!isExpected) witness.report(`${name} failed: ${String(err)}`);
   };
   return { error, warn: () => undefined } as unknown as Log;
 }
+
+const outages = ['for too long', 'STORE_UNAVAILABLE', 'the session has ended, or another TTL was agreed on, before it was open'];
