@@ -158,7 +158,7 @@ export class Holder implements Participant {
     if (!this.#plan.beats) return;
     if (this.#movesNow()) this.#attach();
     // One of two streams goes in its time.
-    if (this.#streams.size > 1 && this.#chance.happens(0.1)) this.#pick([...this.#streams]).close();
+    if (this.#streams.size > 1 && this.#chance.happens(0.1)) this.#chance.pick([...this.#streams]).close();
     for (const stream of this.#streams) if (!stream.isSilent && this.#chance.happens(0.8)) stream.beat();
   }
 
@@ -186,13 +186,14 @@ export class Holder implements Participant {
     const waitMs = this.#giveUpSoon ? 3_600_000 : chance.happens(0.6) ? chance.between(500, 20_000) : 0;
     const isRepeated = waitMs === 0 && chance.happens(0.3);
     const acquireId = `${this.name}-${++this.#attempts}${isRepeated ? '-again' : ''}`;
-    const server = this.#pick(this.#options.servers);
+    const server = this.#chance.pick(this.#options.servers);
     this.#tryAcquire(server, acquireId, waitMs);
     if (isRepeated) this.clock.after(chance.between(0, 2000), () => this.#repeat(acquireId));
   }
 
   #repeat(acquireId: string): void {
-    if (this.#state === 'acquiring' || this.#state === 'idle') this.#tryAcquire(this.#pick(this.#options.servers), acquireId, 0);
+    if (this.#state === 'acquiring' || this.#state === 'idle')
+      this.#tryAcquire(this.#chance.pick(this.#options.servers), acquireId, 0);
   }
 
   #tryAcquire(server: Server, acquireId: string, waitMs: number): void {
@@ -238,13 +239,15 @@ export class Holder implements Participant {
     this.#durationMs = durationMs;
     this.#believesUntilMs = hasWaited ? undefined : this.#deadline(sentMs, durationMs);
     this.#lastAckMs = this.clock.monotonicMs();
-    const untilMs = this.#giveUpSoon ? 0 : this.#lastAckMs + this.#chance.between(0, this.#pick([durationMs, 30_000, 30_000]));
+    const untilMs = this.#giveUpSoon
+      ? 0
+      : this.#lastAckMs + this.#chance.between(0, this.#chance.pick([durationMs, 30_000, 30_000]));
     const beats = this.#chance.happens(0.8);
     this.#plan = {
       untilMs,
       beats,
       unary: !beats || this.#chance.happens(0.1),
-      moves: this.#pick([0, 0, 0.02, 0.1]),
+      moves: this.#chance.pick([0, 0, 0.02, 0.1]),
       isStubborn: false,
     };
     // Nobody lives on a grant from the queue alone: what is never confirmed is given up.
@@ -286,7 +289,7 @@ export class Holder implements Participant {
     if (!this.#giveUpSoon && this.#chance.happens(0.1)) return;
     for (let time = 0; time < times; time += 1) {
       const release = (): void => {
-        const server = this.#pick(this.#options.servers);
+        const server = this.#chance.pick(this.#options.servers);
         this.#call(server, { kind: 'release', ...this.#lease, fencingToken, transferTo: '' }, 3000).catch(() => undefined);
       };
       if (this.#chance.happens(0.2)) this.clock.after(this.#chance.between(0, 2 * this.#durationMs), release);
@@ -297,7 +300,7 @@ export class Holder implements Participant {
   #renew(): void {
     const { token } = this;
     const sentMs = this.clock.monotonicMs();
-    const server = this.#pick(this.#options.servers);
+    const server = this.#chance.pick(this.#options.servers);
     const command = { kind: 'renew', ...this.#lease, holder: this.name, fencingToken: token } as const;
     this.#call(server, (readAtMs) => ({ ...command, readAtMs }), 2000).then(
       ({ record }) => this.#acknowledged(token, sentMs, record.durationMs),
@@ -313,7 +316,7 @@ export class Holder implements Participant {
   }
 
   #attach(isSilent = this.#streams.size > 0 && this.#chance.happens(0.5)): void {
-    const server = this.#pick(this.#options.servers);
+    const server = this.#chance.pick(this.#options.servers);
     const stream = new Stream(this.#options, server, {
       holder: this.name,
       lease: this.#lease,
@@ -337,12 +340,6 @@ export class Holder implements Participant {
     this.#note(`attaches at ${server.name}${stream.isSilent ? ', and says nothing more' : ''}`);
     this.#streams.add(stream);
     stream.open();
-  }
-
-  #pick<T>(all: readonly T[]): T {
-    const one = all[Math.floor(this.#chance.next() * all.length)];
-    if (one === undefined) throw new Error('There is nothing to choose from');
-    return one;
   }
 
   /** One call, over a network that delays and loses. */

@@ -12,7 +12,7 @@ import { EtcdError } from '../../server/dist/store/etcd/client.js';
 import { Keys } from '../../server/dist/store/etcd/keys.js';
 import { EtcdStore } from '../../server/dist/store/etcd/store.js';
 import { acquire, lease } from '../core/world.js';
-import { Chance } from '../model/election/chance.js';
+import { Chance } from '../support/chance.js';
 import type { FakeEtcd } from '../support/fake-etcd.js';
 import { makeEtcd, Server } from './servers.js';
 import { Witness } from './witness.js';

@@ -7,7 +7,7 @@ import type { Log } from '../../server/dist/log.js';
 import { readChanges } from '../../server/dist/store/etcd/changes.js';
 import { Keys } from '../../server/dist/store/etcd/keys.js';
 import { EtcdLink, FakeEtcd } from '../support/fake-etcd.js';
-import type { Chance } from '../model/election/chance.js';
+import type { Chance } from '../support/chance.js';
 import { Front } from './front.js';
 import type { Kit } from './kit.js';
 import { ttlMs } from './ttl.js';

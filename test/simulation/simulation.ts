@@ -1,14 +1,13 @@
-import type { Command } from '@leasehold/core';
 import { FakeClock } from '@leasehold/sdk/testing';
-import { Chance } from '../model/election/chance.js';
-import { calmEtcd, type EtcdWeather } from '../support/fake-etcd.js';
+import { Chance } from '../support/chance.js';
+import { Faults } from './faults.js';
 import { Holder } from './holder.js';
 import type { Kit } from './kit.js';
 import type { Participant } from './participant.js';
 import { SdkHolder } from './sdk-holder.js';
 import { makeEtcd, Server, type Cluster } from './servers.js';
 import { ttlMs } from './ttl.js';
-import type { HolderWeather } from './weather.js';
+import { calm } from './weather.js';
 import { Witness } from './witness.js';
 
 /** For how long faults happen. */
@@ -29,8 +28,6 @@ const awayMs = 8000;
 
 /** A run takes a few thousand. */
 const stepsMax = 100_000;
-
-const calm: HolderWeather = { loss: 0, slow: 0, slowMsMax: 0 };
 
 /** Whether holders are modelled by hand, or some of them use the SDK. */
 export type HolderKinds = 'modelled' | 'mixed';
@@ -53,9 +50,7 @@ export class Simulation {
   readonly #last = new Set<Participant>();
   readonly #durationsMs: readonly number[];
   #names = 0;
-  #weather: HolderWeather = calm;
-  /** Undoes what lasts. */
-  readonly #undo = new Set<() => void>();
+  readonly #faults: Faults;
   #areFaultsOver = false;
   #steps = 0;
   readonly #holderKinds: HolderKinds;
@@ -67,13 +62,20 @@ export class Simulation {
     this.#chance = new Chance(seed);
     const etcd = makeEtcd(this.witness);
     // A server that commits nothing notices least.
-    const checkpointIntervalMs = this.#pick([0, 0, 1000]);
+    const checkpointIntervalMs = this.#chance.pick([0, 0, 1000]);
     this.#cluster = { kit, etcd, time: this.#time, chance: this.#chance, witness: this.witness, checkpointIntervalMs };
     this.#servers = ['A', 'B', 'C'].map((name) => new Server(this.#cluster, name));
     this.witness.serving = () =>
       new Set(this.#servers.filter(({ coordinator }) => coordinator !== undefined).map(({ session }) => session));
     // Some are shorter than a session lives, and some longer.
-    this.#durationsMs = this.#pick([[1000], [2000, 1000], [1000, 1500, 1000], [8000, 1000]]);
+    this.#durationsMs = this.#chance.pick([[1000], [2000, 1000], [1000, 1500, 1000], [8000, 1000]]);
+    this.#faults = new Faults({
+      cluster: this.#cluster,
+      servers: this.#servers,
+      holders: this.#holders,
+      leases: this.#durationsMs.length,
+      isMixed: this.#isMixed,
+    });
   }
 
   /** @throws {Violation} */
@@ -82,11 +84,11 @@ export class Simulation {
     await this.#pass(500);
     for (let index = 0; index < 3 * this.#durationsMs.length; index += 1) this.#holders.push(this.#newHolder(index));
     const endMs = this.#time.monotonicMs() + faultsMs;
-    const faultsMax = this.#pick([1, 1, 2, 3]);
-    const pauseMs = this.#pick([500, 1000, 2500]);
+    const faultsMax = this.#chance.pick([1, 1, 2, 3]);
+    const pauseMs = this.#chance.pick([500, 1000, 2500]);
     while (this.#time.monotonicMs() < endMs) {
       // With too many of them at once nothing happens any more.
-      if (this.#undo.size < faultsMax) this.#disturb();
+      if (this.#faults.lasting < faultsMax) this.#faults.disturb();
       await this.#pass(this.#chance.happens(0.3) ? this.#chance.between(0, 200) : this.#chance.between(0, 2 * pauseMs));
       this.#refill();
     }
@@ -111,14 +113,14 @@ export class Simulation {
   #newHolder(index: number): Participant {
     const lease = index % this.#durationsMs.length;
     const Kind = this.#isMixed && this.#chance.happens(0.5) ? SdkHolder : Holder;
-    const ownWeather = this.#isMixed && this.#chance.happens(0.3) ? this.#holderWeather() : undefined;
+    const ownWeather = this.#isMixed && this.#chance.happens(0.3) ? this.#faults.holderWeather() : undefined;
     return new Kind({
       cluster: this.#cluster,
       servers: this.#servers,
       name: `h${(this.#names += 1)}`,
       leaseName: `lease-${lease}`,
       durationMs: this.#durationsMs[lease] ?? 1000,
-      weather: () => (this.#areFaultsOver ? calm : (ownWeather ?? this.#weather)),
+      weather: () => (this.#areFaultsOver ? calm : (ownWeather ?? this.#faults.weather)),
       isEager: (holder) => !this.#areFaultsOver || (this.#last.has(holder) && holder.token === 0n),
     });
   }
@@ -135,244 +137,6 @@ export class Simulation {
     });
   }
 
-  #disturb(): void {
-    const server = this.#victim();
-    const holder = this.#pick(this.#holders);
-    const forMs = this.#pick([200, 1000, 2000, ttlMs, ttlMs, 4000, 5000, 7000, 10_000, 15_000]);
-    const kinds: readonly (readonly [weight: number, does: () => void])[] = [
-      [8, () => this.#besiege(server, forMs)],
-      [2, () => this.#stall(server, forMs)],
-      [2, () => this.#cut(server, forMs)],
-      [1, () => this.#cutAll(forMs)],
-      [3, () => this.#pause(server, forMs)],
-      [1, () => this.#kill(server, forMs)],
-      [1, () => this.#redeploy(server, forMs)],
-      [2, () => this.#roughen(server, 2 * forMs)],
-      [1, () => this.#roughenHolders(2 * forMs)],
-      [1, () => holder?.kill()],
-      [1, () => this.#pauseHolder(holder, forMs)],
-      [2, () => this.#operate(server)],
-      [1, () => this.#compact()],
-      [2, () => this.#read(server)],
-      [this.#isMixed ? 2 : 0, () => holder?.straddle()],
-      [this.#isMixed ? 3 : 0, () => this.#cutOff(holder, forMs)],
-      [this.#isMixed ? 3 : 0, () => this.#replace(server)],
-    ];
-    let left = this.#chance.between(
-      0,
-      kinds.reduce((sum, [weight]) => sum + weight, 0),
-    );
-    for (const [weight, does] of kinds) {
-      left -= weight;
-      if (left < 0) {
-        does();
-        return;
-      }
-    }
-  }
-
-  /** Something happens to a server whose holders stay with it, and look elsewhere at most without a word. */
-  #besiege(server: Server, forMs: number): void {
-    const holders = this.#holdersAt(server);
-    for (const holder of holders) {
-      const straddles = this.#chance.happens(0.7);
-      const afterMs = this.#chance.between(0, forMs / 3);
-      holder.stay(2 * forMs + 2 * ttlMs, this.#chance.happens(0.5));
-      if (straddles) this.#time.after(afterMs, () => holder.clock.soon(() => holder.straddle()));
-    }
-    this.#pick([
-      () => this.#stall(server, forMs),
-      () => this.#cut(server, forMs),
-      () => this.#pause(server, forMs),
-      () => this.#deafen(server, forMs),
-      () => this.#roughen(server, forMs),
-    ])();
-  }
-
-  /** Whoever takes over from a server that hears of nothing for a moment goes at once, while that one has something to commit. */
-  #replace(server: Server): void {
-    const holders = this.#holdersAt(server);
-    for (const holder of holders) holder.stay(4 * ttlMs, true);
-    this.#stall(server, (2 * ttlMs) / 3);
-    this.#time.after(50, () => {
-      for (const holder of holders) holder.clock.soon(() => holder.straddle());
-    });
-    this.#time.after(200, () => {
-      this.#operate(server);
-      const isNext = (one: Server): boolean => one !== server && this.#holdersAt(one).some((holder) => holders.includes(holder));
-      for (const one of this.#servers.filter(isNext)) this.#drain(one, ttlMs);
-    });
-  }
-
-  #holdersAt(server: Server): Participant[] {
-    const tokens = new Set(this.witness.tokensAt(server.session));
-    return this.#holders.filter((holder) => holder !== undefined).filter(({ token }) => tokens.has(token));
-  }
-
-  /** What it hears is old, and then nothing that it sends arrives any more. */
-  #deafen(server: Server, forMs: number): void {
-    const lagging = { ...calmEtcd, lagMs: this.#chance.between(1000, 2500) };
-    this.witness.note(`what ${server.name} hears of etcd is old, and in a moment it will not be heard`);
-    server.link.weather = lagging;
-    this.#time.after(this.#chance.between(2000, 5000), () => {
-      if (server.link.weather === lagging) server.link.weather = { ...lagging, loss: 1 };
-    });
-    this.#later(5000 + forMs, () => (server.link.weather = calmEtcd));
-  }
-
-  /** Whoever attends a lease has most to lose. */
-  #victim(): Server {
-    const lease = `default/lease-${Math.floor(this.#chance.next() * this.#durationsMs.length)}`;
-    const attendant = this.witness.at(lease)?.record?.attendant;
-    const server = this.#servers.find(({ session }) => session === attendant);
-    return server !== undefined && this.#chance.happens(0.7) ? server : this.#pick(this.#servers);
-  }
-
-  #stall(server: Server, forMs: number): void {
-    this.witness.note(`the watches of ${server.name} stall for ${forMs} ms`);
-    server.link.stall();
-    // What it has not heard of by then it will never hear.
-    if (this.#chance.happens(0.2)) this.#time.after(this.#chance.between(0, forMs), () => this.#compact());
-    this.#later(forMs, () => server.link.restore());
-  }
-
-  #cut(server: Server, forMs: number): void {
-    const how = this.#chance.happens(0.5) ? 'silent' : 'refusing';
-    this.witness.note(`${server.name} is cut off from etcd for ${forMs} ms, ${how}`);
-    server.link.cut(how);
-    this.#later(forMs, () => server.link.restore());
-  }
-
-  #cutAll(forMs: number): void {
-    for (const server of this.#servers) this.#cut(server, forMs);
-  }
-
-  #pause(server: Server, forMs: number): void {
-    const { process } = server;
-    this.witness.note(`${server.name} is paused for ${forMs} ms`);
-    process?.clock.pause();
-    this.#later(forMs, () => process?.clock.resume());
-  }
-
-  #kill(server: Server, forMs: number): void {
-    this.witness.note(`${server.name} is killed for ${forMs} ms`);
-    server.kill();
-    this.#later(forMs, () => server.start());
-  }
-
-  #redeploy(server: Server, forMs: number): void {
-    // Sometimes all of them are, so that the last one leaves a note.
-    for (const one of this.#chance.happens(0.2) ? this.#servers : [server]) this.#drain(one, forMs);
-  }
-
-  #drain(server: Server, forMs: number): void {
-    this.witness.note(`${server.name} is drained for ${forMs} ms`);
-    server.stop();
-    this.#later(forMs, () => {
-      server.kill();
-      server.start();
-    });
-  }
-
-  #roughen(server: Server, forMs: number): void {
-    server.link.weather = this.#etcdWeather();
-    this.#later(forMs, () => (server.link.weather = calmEtcd));
-  }
-
-  #roughenHolders(forMs: number): void {
-    this.#weather = this.#pick([
-      { loss: 0.1, slow: 0, slowMsMax: 0 },
-      { loss: 0.02, slow: 0.4, slowMsMax: forMs / 2 },
-    ]);
-    this.#later(forMs, () => (this.#weather = calm));
-  }
-
-  /** Of one process, for all its life. */
-  #holderWeather(): HolderWeather {
-    return this.#pick([
-      { loss: 0, slow: 0.3, slowMsMax: 300 },
-      { loss: 0.01, slow: 0.1, slowMsMax: 2000 },
-      { loss: 0.05, slow: 0, slowMsMax: 0 },
-    ]);
-  }
-
-  #etcdWeather(): EtcdWeather {
-    return this.#pick([
-      { loss: 0.05, slow: 0, slowMsMax: 0, breaks: 0.05 },
-      { loss: 0.3, slow: 0, slowMsMax: 0, breaks: 0 },
-      { loss: 0, slow: 0.5, slowMsMax: 300, breaks: 0 },
-      { loss: 0.02, slow: 0.3, slowMsMax: 2500, breaks: 0.02 },
-      { loss: 0, slow: 0.1, slowMsMax: 8000, breaks: 0 },
-      // What it sends is lost, and what it hears is old.
-      { loss: 1, slow: 1, slowMsMax: 2500, breaks: 0 },
-      { loss: 0, slow: 1, slowMsMax: 2500, breaks: 0 },
-    ]);
-  }
-
-  #pauseHolder(holder: Participant | undefined, forMs: number): void {
-    holder?.pause();
-    this.#later(forMs, () => holder?.resume());
-  }
-
-  #cutOff(holder: Participant | undefined, forMs: number): void {
-    if (!(holder instanceof SdkHolder)) return;
-    this.witness.note(`${holder.name} is cut off for ${forMs} ms`);
-    this.#later(forMs, holder.cutOff());
-  }
-
-  /** Somebody ends a tenure, or deletes or annotates a lease. */
-  #operate(server: Server): void {
-    const lease = { namespace: 'default', name: `lease-${Math.floor(this.#chance.next() * this.#durationsMs.length)}` };
-    const record = this.witness.at(`${lease.namespace}/${lease.name}`)?.record;
-    const fencingToken = record?.fencingToken ?? 1n;
-    const force = this.#chance.happens(0.3);
-    const none = { resourceVersion: 0n, fencingToken: 0n };
-    const command = this.#pick<Command>([
-      { kind: 'revoke', ...lease, fencingToken, graceMs: this.#pick([0, 0, 500, 3000]), force, transferTo: '' },
-      { kind: 'delete', ...lease, ...none, uid: record?.uid ?? '', force: false },
-      {
-        ...{ kind: 'update', ...lease, ...none, removeLabels: [], removeAnnotations: [] },
-        set: { annotations: { at: String(this.#steps) }, lockDelayMs: this.#pick([undefined, 0, 0, 1500]) },
-      },
-    ]);
-    this.witness.note(`an operator at ${server.name}: ${command.kind}${command.kind === 'revoke' && force ? ' by force' : ''}`);
-    const submit = (): void => {
-      if (command.kind === 'revoke' && force) this.witness.forcing(fencingToken);
-      server.coordinator?.submit(command).catch(() => undefined);
-    };
-    server.process?.clock.soon(submit);
-  }
-
-  #compact(): void {
-    const { etcd } = this.#cluster;
-    if (etcd.revision > etcd.compacted) etcd.call('Compact', { revision: String(etcd.revision) });
-  }
-
-  /** What is read after catching up has everything that was committed before. */
-  #read(server: Server): void {
-    const { coordinator, process } = server;
-    process?.clock.soon(() => {
-      const { revision } = this.witness;
-      coordinator?.catchUp().then(
-        () => {
-          if (coordinator.revision < revision)
-            this.witness.report(`${server.name} reads at ${coordinator.revision}, not ${revision}`);
-        },
-        () => undefined,
-      );
-    });
-  }
-
-  /** Undoes something after so much time, or when the faults stop. */
-  #later(ms: number, undo: () => void): void {
-    const end = (): void => {
-      cancel();
-      if (this.#undo.delete(end)) undo();
-    };
-    this.#undo.add(end);
-    const cancel = this.#time.after(ms, end);
-  }
-
   /**
    * The faults stop. Whoever holds a lease dies, or if it uses the SDK may keep it for a while; who waits, waits on, and gives the lease up
    * once it has it; and two more come for each.
@@ -383,10 +147,9 @@ export class Simulation {
   async #conclude(): Promise<void> {
     this.witness.note('the faults stop');
     this.#areFaultsOver = true;
-    this.#weather = calm;
-    this.#mend();
+    this.#faults.mend();
     const isKept = this.#retire();
-    if (isKept) this.#time.after(steadyAfterMs + 1000, () => this.#takeAway(this.#victim()));
+    if (isKept) this.#time.after(steadyAfterMs + 1000, () => this.#takeAway(this.#faults.victim()));
     const settled = (): boolean => this.#unsettled().length === 0;
     const endMs =
       this.#time.monotonicMs() + (isKept ? keptMs + awayMs : 0) + recoversMs + 2 * (ttlMs + Math.max(...this.#durationsMs));
@@ -437,15 +200,6 @@ export class Simulation {
     });
   }
 
-  #mend(): void {
-    for (const end of [...this.#undo]) end();
-    for (const server of this.#servers) {
-      server.link.weather = calmEtcd;
-      server.link.restore();
-      server.start();
-    }
-  }
-
   /** What is not yet as it has to be in the end. */
   #unsettled(): string[] {
     const { revision } = this.witness;
@@ -465,11 +219,5 @@ export class Simulation {
       .filter((record) => record?.state === 'HELD' || record?.waiting.some(({ session }) => sessions.has(session)) === true)
       .map((record) => `${record?.name ?? ''} is ${record?.state ?? ''} by ${record?.holder ?? ''}, or somebody waits`);
     return [...servers, ...holders, ...leases];
-  }
-
-  #pick<T>(all: readonly T[]): T {
-    const one = all[Math.floor(this.#chance.next() * all.length)];
-    if (all.length === 0) throw new Error('There is nothing to choose from');
-    return one as T;
   }
 }

@@ -1,4 +1,4 @@
-import type { Chance } from '../model/election/chance.js';
+import type { Chance } from '../support/chance.js';
 
 /** What a holder's network is like. */
 export interface HolderWeather {
@@ -6,6 +6,8 @@ export interface HolderWeather {
   readonly slow: number;
   readonly slowMsMax: number;
 }
+
+export const calm: HolderWeather = { loss: 0, slow: 0, slowMsMax: 0 };
 
 export const quickMsMax = 5;
 

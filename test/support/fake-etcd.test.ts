@@ -2,7 +2,7 @@ import { FakeClock } from '@leasehold/sdk/testing';
 import { describe, expect, it } from 'vitest';
 import { EtcdError, type Etcd } from '../../server/dist/store/etcd/client.js';
 import type { Operation, WatchResponse } from '../../server/dist/store/etcd/rpc.js';
-import { Chance } from '../model/election/chance.js';
+import { Chance } from './chance.js';
 import { EtcdLink, FakeEtcd } from './fake-etcd.js';
 
 const key = (name: string): Buffer => Buffer.from(name);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Chance } from '../elections/chance.js';
+import { Chance } from '../../support/chance.js';
 import type { EtcdCluster, EtcdMember } from '../../support/etcd-cluster.js';
 import type { FaultProxy } from '../../support/fault-proxy.js';
 import type { Replica } from './replicas.js';
@@ -21,27 +21,24 @@ interface End {
 
 const etcdFaults: readonly Fault[] = [
   async ({ etcd }, chance) => kill('leader', await leaderOf(etcd, chance)),
-  async ({ etcd }, chance) => kill('member', pick(chance, etcd.members)),
+  async ({ etcd }, chance) => kill('member', chance.pick(etcd.members)),
   async ({ etcd }, chance) => pause('leader', await leaderOf(etcd, chance)),
-  async ({ etcd }, chance) => pause('member', pick(chance, etcd.members)),
+  async ({ etcd }, chance) => pause('member', chance.pick(etcd.members)),
   async ({ etcd }, chance) => {
     const leader = await leaderOf(etcd, chance);
     return cut(`leader ${leader.name} from the other members`, etcd.around(leader), chance);
   },
   async ({ etcd }, chance) => {
-    const one = pick(chance, etcd.members);
-    const other = pick(
-      chance,
-      etcd.members.filter((member) => member !== one),
-    );
+    const one = chance.pick(etcd.members);
+    const other = chance.pick(etcd.members.filter((member) => member !== one));
     return cut(`${one.name} from ${other.name}`, etcd.between(one, other), chance);
   },
 ];
 
 const replicaFaults: readonly Fault[] = [
-  async ({ replicas }, chance) => kill('replica', pick(chance, replicas)),
+  async ({ replicas }, chance) => kill('replica', chance.pick(replicas)),
   async ({ replicas }, chance) => {
-    const replica = pick(chance, replicas);
+    const replica = chance.pick(replicas);
     await replica.stop();
     return { what: `ended ${replica.name} in order`, end: async () => replica.start() };
   },
@@ -51,8 +48,8 @@ const replicaFaults: readonly Fault[] = [
   cutReplicaFromEtcd,
   cutReplicaFromEtcd,
   async ({ replicas }, chance) => {
-    const replica = pick(chance, replicas);
-    return cut(`${replica.name} from one member`, [pick(chance, replica.links)], chance);
+    const replica = chance.pick(replicas);
+    return cut(`${replica.name} from one member`, [chance.pick(replica.links)], chance);
   },
   async ({ replicas, doors }, chance) => {
     const index = Math.floor(chance.next() * replicas.length);
@@ -62,7 +59,7 @@ const replicaFaults: readonly Fault[] = [
       chance,
     );
   },
-  async ({ doors }, chance) => cut('one client from one replica', [pick(chance, pick(chance, doors))], chance),
+  async ({ doors }, chance) => cut('one client from one replica', [chance.pick(chance.pick(doors))], chance),
 ];
 
 /** Breaks etcd and replicas, each one fault after the other and all kinds in turn, in an order by chance, until it is over. */
@@ -109,11 +106,11 @@ export class Faults {
 }
 
 async function pauseReplica({ replicas }: Targets, chance: Chance): Promise<End> {
-  return pause('replica', pick(chance, replicas));
+  return pause('replica', chance.pick(replicas));
 }
 
 async function cutReplicaFromEtcd({ replicas }: Targets, chance: Chance): Promise<End> {
-  const replica = pick(chance, replicas);
+  const replica = chance.pick(replicas);
   return cut(`${replica.name} from etcd`, replica.links, chance);
 }
 
@@ -129,7 +126,7 @@ async function pause(role: string, target: EtcdMember | Replica): Promise<End> {
 
 /** As when a router has forgotten a way: nothing comes, or no answer; or a firewall refuses it. */
 async function cut(what: string, links: readonly FaultProxy[], chance: Chance): Promise<End> {
-  const how = pick(chance, ['both', 'answers', 'refuse'] as const);
+  const how = chance.pick(['both', 'answers', 'refuse'] as const);
   for (const link of links) {
     if (how !== 'refuse') {
       link.partition(how);
@@ -143,10 +140,6 @@ async function cut(what: string, links: readonly FaultProxy[], chance: Chance): 
 
 async function leaderOf(etcd: EtcdCluster, chance: Chance): Promise<EtcdMember> {
   // Drawn in any case, so that what follows does not depend on who leads.
-  const any = pick(chance, etcd.members);
+  const any = chance.pick(etcd.members);
   return (await etcd.leader()) ?? any;
-}
-
-function pick<T>(chance: Chance, from: readonly T[]): T {
-  return from[Math.floor(chance.next() * from.length)]!;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseNotFoundError, type Client } from '@leasehold/sdk';
-import type { Chance } from '../elections/chance.js';
+import type { Chance } from '../../support/chance.js';
 import type { Answered } from './history.js';
 import type { Stage } from './user.js';
 

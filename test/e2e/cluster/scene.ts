@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { createClient, type AcquireOutcome, type Client, type HeldLease } from '@leasehold/sdk';
 import { expect, onTestFailed, onTestFinished } from 'vitest';
-import { Chance } from '../elections/chance.js';
+import { Chance } from '../../support/chance.js';
 import { EtcdCluster } from '../../support/etcd-cluster.js';
 import type { FaultProxy } from '../../support/fault-proxy.js';
 import { checkLinearizable, type Verdict } from '../../support/linearizable.js';

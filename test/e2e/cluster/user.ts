@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseholdError, RefusedError, UnavailableError, type Client, type HeldLease } from '@leasehold/sdk';
-import type { Chance } from '../elections/chance.js';
+import type { Chance } from '../../support/chance.js';
 import type { Beliefs } from './beliefs.js';
 import { isRefusal, type Answered, type Asked, type History } from './history.js';
 
@@ -46,8 +46,8 @@ export class User {
       this.#forgetLost();
       const held = [...this.#held.values()];
       // Who has something looks after that.
-      if (held.length > 0 && this.#chance.next() < 0.6) await this.#keep(this.#pick(held));
-      else await this.#want(this.#pick(this.#stage.leases));
+      if (held.length > 0 && this.#chance.next() < 0.6) await this.#keep(this.#chance.pick(held));
+      else await this.#want(this.#chance.pick(this.#stage.leases));
       await sleep(this.#chance.between(10, 120));
     }
   }
@@ -65,7 +65,7 @@ export class User {
 
   #keep({ lease, client }: Held): Promise<unknown> {
     const { fencingToken: token, holder } = lease;
-    switch (this.#draw({ renew: 4, update: 3, release: 3, transfer: 3, hold: 3, crash: 0.5 })) {
+    switch (this.#chance.draw({ renew: 4, update: 3, release: 3, transfer: 3, hold: 3, crash: 0.5 })) {
       case 'renew':
         return this.#renew(lease.name, token, holder);
       case 'update':
@@ -84,7 +84,7 @@ export class User {
 
   #want(name: string): Promise<unknown> {
     const old = this.#old.get(name);
-    switch (this.#draw({ acquire: 4, wait: 4, get: 3, update: 1, validate: 1, late: old === undefined ? 0 : 1 })) {
+    switch (this.#chance.draw({ acquire: 4, wait: 4, get: 3, update: 1, validate: 1, late: old === undefined ? 0 : 1 })) {
       case 'acquire':
         return this.#acquire(name, 0);
       case 'wait':
@@ -103,7 +103,7 @@ export class User {
   async #acquire(name: string, waitMs: number): Promise<void> {
     if (this.#held.has(name)) return;
     const holder = this.#mark();
-    const durationMs = this.#pick([1000, 3000, 8000]);
+    const durationMs = this.#chance.pick([1000, 3000, 8000]);
     const waiting = this.#stage.waiting.get(name) ?? new Set();
     this.#stage.waiting.set(name, waiting);
     if (waitMs > 0) waiting.add(holder);
@@ -143,7 +143,7 @@ export class User {
   async #transfer(lease: HeldLease): Promise<void> {
     const waiting = [...(this.#stage.waiting.get(lease.name) ?? [])];
     if (waiting.length === 0 || lease.status !== 'held') return;
-    const to = this.#pick(waiting);
+    const to = this.#chance.pick(waiting);
     await this.#note(lease.name, { kind: 'release', token: lease.fencingToken, to }, async () => {
       await lease.transfer(to);
       return { kind: 'over' };
@@ -207,20 +207,5 @@ export class User {
   #mark(): string {
     this.#count += 1;
     return `${this.#name}-${this.#count}`;
-  }
-
-  #pick<T>(from: readonly T[]): T {
-    return from[Math.floor(this.#chance.next() * from.length)]!;
-  }
-
-  /** One of several, each as often as its weight says. */
-  #draw<T extends string>(weights: Readonly<Record<T, number>>): T {
-    const entries = Object.entries<number>(weights) as [T, number][];
-    let left = this.#chance.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [what, weight] of entries) {
-      left -= weight;
-      if (left < 0) return what;
-    }
-    return entries[0]![0];
   }
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { Chance } from './chance.js';
+import { Chance } from '../../support/chance.js';
 import { staleWrites } from './fenced-register.js';
 import { faultKinds, playRound, type FaultKind, type Round } from './rounds.js';
 import { Stage } from './stage.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chance } from './chance.js';
+import type { Chance } from '../../support/chance.js';
 import type { Seat, Stage } from './stage.js';
 import type { Reign } from './witness.js';
 

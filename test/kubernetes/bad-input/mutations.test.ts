@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { sealEnvelope } from '../../../server/dist/kubernetes/codec/envelope.js';
 import { leaseKind } from '../../../server/dist/kubernetes/codec/kinds.js';
 import { writeMessage } from '../../../server/dist/kubernetes/codec/protobuf.js';
-import { Chance } from '../../e2e/elections/chance.js';
+import { Chance } from '../../support/chance.js';
 import { bytesOf, Mutator, type Request } from './mutations.js';
 import {
   apply,

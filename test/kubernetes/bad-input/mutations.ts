@@ -1,4 +1,4 @@
-import type { Chance } from '../../e2e/elections/chance.js';
+import type { Chance } from '../../support/chance.js';
 
 /** A request as bytes: its line, its headers and its body. */
 export interface Request {
@@ -17,7 +17,7 @@ export class Mutator {
 
   /** The bytes of a request of which something is wrong. */
   spoil({ line, headers, body }: Request): Buffer {
-    const what = this.#pick(['body', 'body', 'body', 'value', 'value', 'line', 'headers', 'whole'] as const);
+    const what = this.#chance.pick(['body', 'body', 'body', 'value', 'value', 'line', 'headers', 'whole'] as const);
     if (what === 'whole') return this.#times(bytesOf({ line, headers, body }), (bytes) => this.#bytes(bytes));
     return bytesOf({
       line: what === 'line' ? this.#times(line, (text) => this.#text(text)) : line,
@@ -42,7 +42,7 @@ export class Mutator {
     const at = this.#below(bytes.length + 1);
     const length = this.#below(Math.min(20, bytes.length - at) + 1);
     const [before, some, after] = [bytes.subarray(0, at), bytes.subarray(at, at + length), bytes.subarray(at + length)];
-    switch (this.#pick(['flip', 'cut', 'drop', 'repeat', 'insert', 'move'] as const)) {
+    switch (this.#chance.pick(['flip', 'cut', 'drop', 'repeat', 'insert', 'move'] as const)) {
       case 'flip':
         return Buffer.concat([before, Buffer.from(some.map((byte) => byte ^ (1 << this.#below(8)))), after]);
       case 'cut':
@@ -50,9 +50,9 @@ export class Mutator {
       case 'drop':
         return Buffer.concat([before, after]);
       case 'repeat':
-        return Buffer.concat([before, ...Array<Buffer>(this.#pick([2, 10, 1000])).fill(some), after]);
+        return Buffer.concat([before, ...Array<Buffer>(this.#chance.pick([2, 10, 1000])).fill(some), after]);
       case 'insert':
-        return Buffer.concat([before, Buffer.from(this.#pick(odd), 'latin1'), after]);
+        return Buffer.concat([before, Buffer.from(this.#chance.pick(odd), 'latin1'), after]);
       case 'move':
         return Buffer.concat([before, after, some]);
     }
@@ -63,8 +63,8 @@ export class Mutator {
     const text = bytes.toString('latin1');
     const values = [...text.matchAll(/"[^"]*"|[\w.-]+|\{\}|\[\]/g)];
     if (values.length === 0) return this.#bytes(bytes);
-    const { 0: value, index } = this.#pick(values);
-    return Buffer.from(text.slice(0, index) + this.#pick(odd) + text.slice(index + value.length), 'latin1');
+    const { 0: value, index } = this.#chance.pick(values);
+    return Buffer.from(text.slice(0, index) + this.#chance.pick(odd) + text.slice(index + value.length), 'latin1');
   }
 
   /** A line end would make something else of a line. */
@@ -74,10 +74,6 @@ export class Mutator {
 
   #below(end: number): number {
     return Math.floor(this.#chance.next() * end);
-  }
-
-  #pick<T>(from: readonly T[]): T {
-    return from[this.#below(from.length)]!;
   }
 }
 

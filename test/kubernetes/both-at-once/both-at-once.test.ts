@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeaseServiceClient } from '@leasehold/proto/leasehold/v1/lease_service';
 import { expect, onTestFinished, test } from 'vitest';
-import { Chance } from '../../e2e/elections/chance.js';
+import { Chance } from '../../support/chance.js';
 import { call, connect, eventually, readRefusal, TestWatch } from '../../server/support.js';
 import { checkLinearizable, type Verdict } from '../../support/linearizable.js';
 import { ServerProcess, temporaryDirectory } from '../../support/server-process.js';

@@ -13,7 +13,7 @@ import { ErrorInfo } from '@leasehold/proto/google/rpc/error_details';
 import type { Status } from '@leasehold/proto/google/rpc/status';
 import type { Lease } from '@leasehold/proto/leasehold/v1/lease';
 import type { ServiceError } from '@grpc/grpc-js';
-import type { Chance } from '../../e2e/elections/chance.js';
+import type { Chance } from '../../support/chance.js';
 import { call, readRefusal, seconds, TestHeartbeat } from '../../server/support.js';
 import type { Answered, Refusal } from './history.js';
 import { ofGrpc } from './shown.js';
@@ -42,10 +42,10 @@ export class GrpcWriter extends Writer {
 
   protected act(any: string): Promise<void> {
     // Who has something looks after that.
-    const name = this.#held.size > 0 && this.chance.next() < 0.7 ? this.pick([...this.#held.keys()]) : any;
+    const name = this.#held.size > 0 && this.chance.next() < 0.7 ? this.chance.pick([...this.#held.keys()]) : any;
     const held = this.#held.get(name);
     if (held === undefined) return this.#want(name);
-    switch (this.draw({ renew: 4, beat: 4, update: 2, release: 2, transfer: 2, forget: 1 })) {
+    switch (this.chance.draw({ renew: 4, beat: 4, update: 2, release: 2, transfer: 2, forget: 1 })) {
       case 'renew':
         return this.#renew(name, held);
       case 'beat':
@@ -55,7 +55,7 @@ export class GrpcWriter extends Writer {
       case 'release':
         return this.#release(name, held.token, '');
       case 'transfer':
-        return this.#release(name, held.token, this.pick(this.stage.holders));
+        return this.#release(name, held.token, this.chance.pick(this.stage.holders));
       case 'forget':
         this.#forget(name);
         return this.#want(name);
@@ -65,7 +65,16 @@ export class GrpcWriter extends Writer {
   async #want(name: string): Promise<void> {
     const old = this.#old.get(name);
     switch (
-      this.draw({ acquire: 6, wait: 4, get: 3, update: 2, create: 1, revoke: 1, delete: 0.6, late: old === undefined ? 0 : 1 })
+      this.chance.draw({
+        acquire: 6,
+        wait: 4,
+        get: 3,
+        update: 2,
+        create: 1,
+        revoke: 1,
+        delete: 0.6,
+        late: old === undefined ? 0 : 1,
+      })
     ) {
       case 'acquire':
         return this.#acquire(name, 0);
@@ -83,14 +92,14 @@ export class GrpcWriter extends Writer {
       case 'delete':
         return this.#delete(name);
       case 'late':
-        return this.draw({ renew: 1, release: 1 }) === 'renew'
+        return this.chance.draw({ renew: 1, release: 1 }) === 'renew'
           ? this.#renew(name, { token: old ?? 0n, durationMs: 0, handle: undefined })
           : this.#release(name, old ?? 0n, '');
     }
   }
 
   async #acquire(name: string, waitMs: number): Promise<void> {
-    const durationMs = this.pick([400, 1200]);
+    const durationMs = this.chance.pick([400, 1200]);
     const request = {
       ...AcquireRequest.fromPartial({ namespace: 'default', name, holder: this.name, acquireId: this.mark() }),
       ...{ duration: seconds(durationMs / 1000), wait: seconds(waitMs / 1000) },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chance } from '../../e2e/elections/chance.js';
+import type { Chance } from '../../support/chance.js';
 import type { Answered, Asked, Labels, Refusal, SpecChange } from './history.js';
 import { leasesPath, type KubeAnswer, type KubeClient, type KubeLease, type KubeStatus } from './kube-client.js';
 import { ofKubernetes } from './shown.js';
@@ -20,7 +20,7 @@ export class KubeWriter extends Writer {
   }
 
   protected async act(name: string): Promise<void> {
-    switch (this.draw({ put: 8, patch: 5, post: 3, get: 2, apply: 1.5, remove: 1, make: 1, late: 1 })) {
+    switch (this.chance.draw({ put: 8, patch: 5, post: 3, get: 2, apply: 1.5, remove: 1, make: 1, late: 1 })) {
       case 'put':
         return this.#put(name, await this.#get(name));
       case 'patch':
@@ -56,7 +56,7 @@ export class KubeWriter extends Writer {
   async #put(name: string, base: KubeLease | undefined): Promise<void> {
     if (base === undefined) return this.#post(name);
     if (this.chance.next() < 0.1) this.#old.set(name, base);
-    const intent = this.draw({ take: 3, renew: 3, release: 1, metadata: 2 });
+    const intent = this.chance.draw({ take: 3, renew: 3, release: 1, metadata: 2 });
     const holder = intent === 'renew' ? (base.spec.holderIdentity ?? '') : intent === 'release' ? '' : this.name;
     const spec: SpecChange | undefined = intent === 'metadata' ? undefined : { holder };
     const labels = { ...base.metadata.labels, kube: this.mark() };
@@ -92,12 +92,12 @@ export class KubeWriter extends Writer {
 
   /** Patches without a version, which the server makes again until they fit. */
   async #patch(name: string): Promise<void> {
-    const intent: Intent = this.draw({ take: 2, renew: 2, release: 1, metadata: 3 });
+    const intent: Intent = this.chance.draw({ take: 2, renew: 2, release: 1, metadata: 3 });
     const labels = { kube: this.mark() };
     const holder = intent === 'renew' ? undefined : intent === 'release' ? '' : this.name;
     const spec: SpecChange | undefined = intent === 'metadata' ? undefined : { holder };
     const body = { metadata: { labels }, ...(spec === undefined ? {} : { spec: this.#spec(holder) }) };
-    const type = `application/${this.draw({ merge: 1, 'strategic-merge': 1 })}-patch+json`;
+    const type = `application/${this.chance.draw({ merge: 1, 'strategic-merge': 1 })}-patch+json`;
     await this.#ask(name, { kind: 'patch', spec, labels }, () => this.#client.ask('PATCH', `${leasesPath}/${name}`, body, type));
   }
 
@@ -120,7 +120,7 @@ export class KubeWriter extends Writer {
   #spec(holder: string | undefined): object {
     writes += 1;
     const now = `${new Date().toISOString().slice(0, 19)}.${String(writes % 1_000_000).padStart(6, '0')}Z`;
-    const duration = this.chance.next() < 0.1 ? {} : { leaseDurationSeconds: this.pick([1, 2]) };
+    const duration = this.chance.next() < 0.1 ? {} : { leaseDurationSeconds: this.chance.pick([1, 2]) };
     return holder === undefined ? { renewTime: now } : { holderIdentity: holder, renewTime: now, ...duration };
   }
 

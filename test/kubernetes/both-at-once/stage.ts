@@ -1,4 +1,4 @@
-import type { Chance } from '../../e2e/elections/chance.js';
+import type { Chance } from '../../support/chance.js';
 import type { Beliefs } from './beliefs.js';
 import type { Answered, Asked, History } from './history.js';
 
@@ -27,25 +27,10 @@ export abstract class Writer {
   }
 
   async run(): Promise<void> {
-    while (this.stage.take()) await this.act(this.pick(this.stage.leases));
+    while (this.stage.take()) await this.act(this.chance.pick(this.stage.leases));
   }
 
   protected abstract act(lease: string): Promise<void>;
-
-  protected pick<T>(from: readonly T[]): T {
-    return from[Math.floor(this.chance.next() * from.length)]!;
-  }
-
-  /** One of several, each as often as its weight says. */
-  protected draw<T extends string>(weights: Readonly<Record<T, number>>): T {
-    const entries = Object.entries<number>(weights) as [T, number][];
-    let left = this.chance.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [what, weight] of entries) {
-      left -= weight;
-      if (left < 0) return what;
-    }
-    return entries[0]![0];
-  }
 
   /** A text that nobody else has written: so contents tell who wrote them. */
   protected mark(): string {

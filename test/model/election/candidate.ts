@@ -1,6 +1,6 @@
 import type { Client, Transport } from '@leasehold/sdk';
 import type { FakeClock } from '@leasehold/sdk/testing';
-import type { Chance } from './chance.js';
+import type { Chance } from '../../support/chance.js';
 import { RoughNetwork, type Weather } from './rough-network.js';
 import type { Simulation } from './simulation.js';
 import { isHeld, type WitnessedTerm } from './witness.js';

@@ -1,5 +1,5 @@
 import type { FakeClock, Network, Wire, WireEnd } from '@leasehold/sdk/testing';
-import type { Chance } from './chance.js';
+import type { Chance } from '../../support/chance.js';
 
 /** What becomes of messages: probabilities for each of them, and how long they take. */
 export interface Weather {

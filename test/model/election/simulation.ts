@@ -1,7 +1,7 @@
 import type { Client } from '@leasehold/sdk';
 import type { FakeClock, TestServer } from '@leasehold/sdk/testing';
 import { Candidate, type CandidatePlan, leaseName } from './candidate.js';
-import { Chance } from './chance.js';
+import { Chance } from '../../support/chance.js';
 import type { Kit } from './kit.js';
 import { calm, type Weather } from './rough-network.js';
 import { Witness, type WitnessedTerm } from './witness.js';
