@@ -42,7 +42,8 @@ async function write() {
 
 /** Two writers and one store. */
 async function demonstrate() {
-  const options = { ...defaultOptions(), listen: { host: '127.0.0.1', port: 0 }, store: { kind: 'memory' } };
+  const listen = { host: '127.0.0.1', port: 0 };
+  const options = { ...defaultOptions(), listen, httpListen: undefined, store: { kind: 'memory' } };
   const server = await startServer(options);
   const store = new Store();
   const start = (writer) => {
