@@ -181,6 +181,9 @@ export const removedRules: Readonly<Record<string, readonly Fault[]>> = {
   'a start waits for a watch that is over': [
     { ...store, text: 'if (clock.monotonicMs() >= this.validUntilMs)', becomes: 'if (false)' },
   ],
+  'the rest of a commit is made over what another server has done': [
+    { ...store, text: 'if (this.#revision !== onTopOf)', becomes: 'if (false)' },
+  ],
   'a note is left although others live': [{ ...store, text: 'if (this.#sessions.size > 1)', becomes: 'if (false)' }],
   'a note counts although others came later': [{ ...note, text: 'leftAt === String(revision) ?', becomes: 'true ?' }],
 };
@@ -270,6 +273,10 @@ export const foundByTest: Readonly<Record<string, TestName>> = {
   'a start waits for a watch that is over': scene(
     'a server that starts, and has missed what nobody can tell it any more, starts again',
   ),
+  'the rest of a commit is made over what another server has done': {
+    file: 'store/etcd-large.test.ts',
+    name: 'much at once for a store in etcd is committed in several transactions, none of them over what another server has done between them',
+  },
   'a note is left although others live': scene(
     'a server that leaves says nothing of the time left of leases that others go on keeping',
   ),

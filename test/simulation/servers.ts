@@ -4,7 +4,7 @@ import type { Engine } from '../../server/dist/engine.js';
 import type { GrpcServer } from '../../server/dist/grpc/server.js';
 import type { Health } from '../../server/dist/grpc/health.js';
 import type { Log } from '../../server/dist/log.js';
-import { readChanges } from '../../server/dist/store/etcd/changes.js';
+import { readPiece } from '../../server/dist/store/etcd/changes.js';
 import { Keys } from '../../server/dist/store/etcd/keys.js';
 import { EtcdLink, FakeEtcd } from '../support/fake-etcd.js';
 import type { Chance } from '../support/chance.js';
@@ -35,7 +35,7 @@ export function makeEtcd(witness: Witness): FakeEtcd {
   etcd.listen((events) => {
     for (const { type, kv } of events) {
       if (type === 'PUT' && keys.pieceOf(kv.key) !== undefined) {
-        const { by, changes } = readChanges(kv.value);
+        const { by, changes } = readPiece(kv.value);
         witness.committed(changes, by.split('/')[0] ?? '', live);
       }
       const session = keys.sessionOf(kv.key);

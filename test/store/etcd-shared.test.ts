@@ -1,10 +1,11 @@
-import { OutcomeUnknownError, StoreFullError, type CommittedChange, type Store } from '@leasehold/core';
+import { OutcomeUnknownError, StoreFullError, type Store } from '@leasehold/core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../server/dist/clock.js';
 import { openEtcdStore, type EtcdStoreOptions } from '../../server/dist/store/etcd/index.js';
 import { FaultProxy } from '../support/fault-proxy.js';
 import { create, recordOf, update } from './changes.js';
 import { allHistory, loaded } from './contract.js';
+import { follow } from './follow.js';
 import { EtcdProcess, withoutEtcd } from '../support/etcd-process.js';
 
 /** Several servers have one store in etcd open: what each of them commits is done once or not at all, and the others hear of it. */
@@ -253,22 +254,6 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
     expect(await allHistory(store, revision)).toHaveLength(committed);
   });
 });
-
-/** What a store is told of others. */
-interface Heard {
-  readonly changes: CommittedChange[];
-  readonly ended: string[];
-}
-
-async function follow(store: Store): Promise<Heard> {
-  const heard: Heard = { changes: [], ended: [] };
-  await store.load(() => undefined);
-  await store.shared!.follow({
-    changed: (changes) => heard.changes.push(...changes),
-    sessionEnded: (session) => heard.ended.push(session),
-  });
-  return heard;
-}
 
 async function heldBy(etcd: EtcdProcess, key: string): Promise<boolean> {
   const client = etcd.client();

@@ -122,7 +122,7 @@ class Coordinator implements LeaseCoordinator {
     this.#commits = new CommitQueue({
       store,
       clock,
-      limits,
+      limits: { ...limits, recordBytesMax: store.recordBytesMax ?? limits.recordBytesMax },
       batchMax,
       table,
       sessions,

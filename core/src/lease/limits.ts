@@ -15,6 +15,8 @@ export interface Limits {
   readonly labelsMax: number;
   /** Bytes of all keys and values of one lease's annotations. */
   readonly annotationsBytesMax: number;
+  /** Bytes of what users have said of one lease, as JSON within JSON, which is how a history may keep it. */
+  readonly recordBytesMax: number;
   /** Bytes of a label selector. */
   readonly selectorBytesMax: number;
   /** Records in one namespace. */
@@ -49,6 +51,7 @@ export const defaultLimits: Limits = {
   keepAfterExpiryMsMax: 366 * day,
   labelsMax: 64,
   annotationsBytesMax: 256 * 1024,
+  recordBytesMax: Infinity,
   selectorBytesMax: 4096,
   leasesPerNamespaceMax: 2_000_000,
   waitersPerLeaseMax: 10_000,

@@ -198,7 +198,7 @@ function checkEncoding(field: string, text: string): void {
   }
 }
 
-function utf8Length(text: string): number {
+export function utf8Length(text: string): number {
   let bytes = 0;
   for (const character of text) {
     const point = character.codePointAt(0) ?? 0;

@@ -43,6 +43,9 @@ export interface Store {
   /** How many changes a commit may hold. Absent: any number. */
   readonly changesMax?: number;
 
+  /** See `Limits`. */
+  readonly recordBytesMax?: number;
+
   /** What this server shares the data with others by. Absent: nobody else works on it. */
   readonly shared?: SharedStore;
 

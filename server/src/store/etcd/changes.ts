@@ -11,16 +11,32 @@ export interface Committed {
   readonly changes: readonly CommittedChange[];
 }
 
-/** The value of a piece of the history. */
-export function writeChanges(by: string, rows: readonly ChangeRow[]): string {
-  return JSON.stringify([
-    by,
-    rows.map(({ revision, namespace, name, body, events }) => [String(revision), namespace, name, body, events]),
-  ]);
+/** A change as it is written. */
+export interface WrittenChange {
+  readonly revision: bigint;
+  /** What it does to the key of its lease. */
+  readonly operation: Operation;
+  /** Its part of the value of a piece of the history. */
+  readonly entry: string;
+  /** Of both. */
+  readonly bytes: number;
 }
 
-/** Reads what `writeChanges` wrote. */
-export function readChanges(value: Buffer): Committed {
+/** Writes a change of the lease that stands at `key`. */
+export function writeChange(key: Buffer, { revision, namespace, name, body, events }: ChangeRow): WrittenChange {
+  const entry = JSON.stringify([String(revision), namespace, name, body, events]);
+  const value = Buffer.from(body === null ? '' : `["${revision}",${body}]`);
+  const operation = body === null ? { request_delete_range: { key } } : { request_put: { key, value } };
+  return { revision, operation, entry, bytes: value.length + Buffer.byteLength(entry) };
+}
+
+/** The value of a piece of the history. */
+export function writePiece(by: string, changes: readonly WrittenChange[]): string {
+  return `[${JSON.stringify(by)},[${changes.map(({ entry }) => entry).join(',')}]]`;
+}
+
+/** Reads what `writePiece` wrote. */
+export function readPiece(value: Buffer): Committed {
   const [by, rows] = JSON.parse(value.toString()) as [string, [string, string, string, string | null, string][]];
   const changes = rows.map(([revision, namespace, name, body, events]) => {
     const row: HistoryRow = { revision: BigInt(revision), namespace, name, body, events };
@@ -29,31 +45,28 @@ export function readChanges(value: Buffer): Committed {
   return { by, changes };
 }
 
-/** What a change does to the key of its lease. */
-export function writeLease(key: Buffer, { revision, body }: ChangeRow): Operation {
-  return body === null ? { request_delete_range: { key } } : put(key, `["${revision}",${body}]`);
-}
-
 export function put(key: Buffer, value: string): Operation {
   return { request_put: { key, value: Buffer.from(value) } };
 }
 
 /** What etcd takes in one transaction by default is 128 operations (--max-txn-ops), and 1.5 MiB (--max-request-bytes). */
 export const changesPerTransaction = 120;
-const charactersPerTransaction = 512 * 1024;
+const bytesPerTransaction = 1024 * 1024;
 
-/** As many of them as go into one transaction. */
-export function* piecesOf<T extends Pick<ChangeRow, 'body' | 'events'>>(rows: readonly T[]): Generator<readonly T[]> {
-  let piece: T[] = [];
-  let characters = 0;
-  for (const row of rows) {
-    const size = (row.body?.length ?? 0) + row.events.length;
-    if (piece.length === changesPerTransaction || (piece.length > 0 && characters + size > charactersPerTransaction)) {
+/** A change can hold a lease three times: in its own key, after the change, and between two events. The rest is some 50 KiB. */
+export const recordBytesMax: number = 480 * 1024;
+
+/** As many of them as go into one transaction. One that is larger goes alone; how large it gets, `recordBytesMax` sees to. */
+export function* piecesOf(changes: readonly WrittenChange[]): Generator<readonly WrittenChange[]> {
+  let piece: WrittenChange[] = [];
+  let bytes = 0;
+  for (const change of changes) {
+    if (piece.length === changesPerTransaction || (piece.length > 0 && bytes + change.bytes > bytesPerTransaction)) {
       yield piece;
-      [piece, characters] = [[], 0];
+      [piece, bytes] = [[], 0];
     }
-    piece.push(row);
-    characters += size;
+    piece.push(change);
+    bytes += change.bytes;
   }
   if (piece.length > 0) yield piece;
 }

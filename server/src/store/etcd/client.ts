@@ -31,12 +31,12 @@ export class EtcdError extends Error {
   override readonly name = 'EtcdError';
   /** Whether etcd has refused it: it has not been done, and trying again would be refused again. */
   readonly isRefusal: boolean;
-  /** Whether etcd has no room. What was asked for may have been done. */
+  /** Whether etcd has no room, or none for so much at once. What was asked for may have been done. */
   readonly isFull: boolean;
 
   constructor(method: string, cause: ServiceError) {
     super(`etcd ${method}: ${cause.details || cause.message}`, { cause });
-    this.isFull = cause.code === grpc.status.RESOURCE_EXHAUSTED && cause.details.includes('space exceeded');
+    this.isFull = tooMuch.test(cause.details);
     this.isRefusal = refusals.has(cause.code) && !cause.details.includes('too many requests');
   }
 }
@@ -82,14 +82,10 @@ export class EtcdClient implements Etcd {
     try {
       return await this.#send(method, request, { metadata, timeoutMs });
     } catch (error) {
-      if (
-        !(error instanceof EtcdError) ||
-        !/invalid auth token|auth revision/i.test(error.message) ||
-        this.#token === undefined
-      ) {
+      if (!(error instanceof EtcdError) || !isOldToken.test(error.message) || this.#token === undefined) {
         throw error;
       }
-      // Tokens are forgotten after some minutes, and with a restart.
+      // Tokens are forgotten after some minutes, with a restart, and some of them when any user or role is changed.
       this.#token = undefined;
       metadata.set('token', await this.#authenticate(this.#options.credentials ?? { name: '', password: '' }));
       return this.#send(method, request, { metadata, timeoutMs });
@@ -139,7 +135,7 @@ export class EtcdClient implements Etcd {
         if (!isOver) onResponse(response);
       });
       call.on('error', (error: ServiceError) => {
-        if (/invalid auth token|auth revision/i.test(error.details)) this.#token = undefined;
+        if (isOldToken.test(error.details)) this.#token = undefined;
         end(new EtcdError('Watch', error));
       });
       call.on('end', () => end(unreached('Watch', 'it was ended')));
@@ -223,6 +219,12 @@ function unreached(method: string, details: string): EtcdError {
   const cause = { code: grpc.status.UNAVAILABLE, details, metadata: new grpc.Metadata() };
   return new EtcdError(method, Object.assign(new Error(details), cause));
 }
+
+/** How etcd, or gRPC before it, refuses what is too much: for its quota, or for one request (--max-request-bytes). */
+const tooMuch = /space exceeded|request is too large|received message larger than max/;
+
+/** How etcd refuses a token that it has forgotten, or that is older than the users and roles there are. */
+const isOldToken = /invalid auth token|auth store is old/;
 
 /** Between two attempts. */
 const pauseMs = 100;

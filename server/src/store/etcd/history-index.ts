@@ -26,15 +26,27 @@ export class HistoryIndex {
     return last !== undefined && wanted > last - (this.#counts[index] ?? 0);
   }
 
-  /** The newest piece of those that can go so that at least `keep` changes stay; `undefined`: none can. */
-  surplus(keep: number): Piece | undefined {
+  /** The pieces in which the next changes after a revision stand, as many as have at least `limit` of them. */
+  after(revision: bigint, limit: number): Piece[] {
+    const pieces: Piece[] = [];
+    let found = 0;
+    for (let index = this.#firstNotBefore(Number(revision) + 1); found < limit; index += 1) {
+      const piece = this.#piece(index);
+      if (piece === undefined) break;
+      pieces.push(piece);
+      found += Math.min(piece.count, Number(piece.last - revision));
+    }
+    return pieces;
+  }
+
+  /** The newest piece of those that can go so that at least `keep` changes stay, of the `piecesMax` oldest; `undefined`: none can. */
+  surplus(keep: number, piecesMax: number): Piece | undefined {
     let index = -1;
-    for (let left = this.#length; ; index += 1) {
+    for (let left = this.#length; index + 1 < piecesMax; index += 1) {
       left -= this.#counts[index + 1] ?? left + 1;
       if (left < keep) break;
     }
-    const [last, count] = [this.#lasts[index], this.#counts[index]];
-    return last === undefined || count === undefined ? undefined : { last: BigInt(last), count };
+    return this.#piece(index);
   }
 
   /** Forgets everything up to a revision. */
@@ -43,6 +55,11 @@ export class HistoryIndex {
     this.#length -= this.#counts.slice(0, index).reduce((sum, count) => sum + count, 0);
     this.#lasts = this.#lasts.slice(index);
     this.#counts = this.#counts.slice(index);
+  }
+
+  #piece(index: number): Piece | undefined {
+    const [last, count] = [this.#lasts[index], this.#counts[index]];
+    return last === undefined || count === undefined ? undefined : { last: BigInt(last), count };
   }
 
   #firstNotBefore(revision: number): number {

@@ -36,6 +36,11 @@ export class Peers {
     this.#seen.delete(id);
   }
 
+  /** Those that were seen before and are not among these have ended, and nobody will tell. */
+  forgetOthers(living: ReadonlySet<string>): void {
+    for (const id of this.#seen.keys()) if (!living.has(id)) this.#seen.delete(id);
+  }
+
   stop(): void {
     this.#cancel();
   }

@@ -15,19 +15,29 @@ import {
   type Store,
   type StoreState,
 } from '@leasehold/core';
-import { decodeLeases, encodeChange, type ChangeRow } from '../record-codec.js';
+import { encodeChange } from '../record-codec.js';
 import { Append } from './append.js';
-import { changesPerTransaction, piecesOf, put, readChanges, writeChanges, writeLease } from './changes.js';
+import {
+  changesPerTransaction,
+  recordBytesMax,
+  piecesOf,
+  put,
+  readPiece,
+  writeChange,
+  writePiece,
+  type WrittenChange,
+} from './changes.js';
 import { EtcdError, type Etcd } from './client.js';
 import { claim, giveWay } from './exclusive.js';
 import { Feed } from './feed.js';
 import { HistoryIndex } from './history-index.js';
 import type { Keys, Piece } from './keys.js';
+import { readLeases } from './leases.js';
 import { MvccCompaction } from './mvcc-compaction.js';
 import { leaveNote, takeNote, type NoteParts } from './note.js';
 import { keyAfter, pages } from './pages.js';
 import { Peers } from './peers.js';
-import type { Compare, Event, RangeRequest } from './rpc.js';
+import type { Compare, Event, KeyValue, RangeRequest } from './rpc.js';
 import { Session } from './session.js';
 import type { SessionTtl } from './session-ttl.js';
 
@@ -54,6 +64,7 @@ export interface EtcdStoreParts {
  */
 export class EtcdStore implements Store, SharedStore {
   readonly changesMax: number = changesPerTransaction;
+  readonly recordBytesMax: number = recordBytesMax;
   readonly #parts: EtcdStoreParts;
   readonly #history = new HistoryIndex();
   /** The versions that changes have to rest on. */
@@ -135,15 +146,8 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   async load(take: (records: readonly LeaseRecord[]) => void): Promise<StoreState> {
-    const { keys } = this.#parts;
     const revision = this.#revision;
-    for await (const kvs of pages(this.#parts, { ...keys.leases, limit: leasesPerPage, revision: this.#loadedAt })) {
-      const rows = kvs.map(({ key, value }) => {
-        const [namespace = '', name = ''] = keys.nameOf(key).split('/');
-        // The value is the list of the version and the rest.
-        return `[${JSON.stringify(namespace)},${JSON.stringify(name)},${value.toString().slice(1)}`;
-      });
-      const records = decodeLeases(`[${rows.join(',')}]`);
+    for await (const records of readLeases(this.#parts, this.#loadedAt)) {
       for (const { namespace, name, resourceVersion } of records) this.#versions.set(`${namespace}/${name}`, resourceVersion);
       take(records);
     }
@@ -176,13 +180,16 @@ export class EtcdStore implements Store, SharedStore {
     this.#checkVersions(changes);
     const next = this.#revision >= this.#firstRevision ? this.#revision + 1n : this.#firstRevision;
     const committed: CommittedChange[] = [];
-    const rows = changes.map((change, index) => {
+    const written = changes.map((change, index) => {
       const stamped = stamp(change, next + BigInt(index));
       committed.push(stamped);
-      return encodeChange(change, stamped);
+      return writeChange(this.#parts.keys.lease(change.key), encodeChange(change, stamped));
     });
     let done = 0;
-    for (const piece of piecesOf(rows)) {
+    let onTopOf = this.#revision;
+    for (const piece of piecesOf(written)) {
+      // What another server has done since the last piece is known, but this one was not decided on it.
+      if (this.#revision !== onTopOf) break;
       try {
         if (!(await this.#appendPiece(piece, committed.slice(done, done + piece.length)))) break;
       } catch (error) {
@@ -191,6 +198,7 @@ export class EtcdStore implements Store, SharedStore {
         break;
       }
       done += piece.length;
+      onTopOf = piece.at(-1)?.revision ?? onTopOf;
     }
     await this.#compact();
     return committed.slice(0, done);
@@ -202,14 +210,18 @@ export class EtcdStore implements Store, SharedStore {
     if (after !== this.#floor && after !== this.#revision && !this.#history.has(after)) {
       return { kind: 'unknown', oldest: this.#floor };
     }
+    const pieces = this.#history.after(after, limit);
     const changes: CommittedChange[] = [];
-    const key = keys.changes({ last: after + 1n, count: 0 });
-    for await (const kvs of pages(this.#parts, { ...keys.history, key, limit: Math.min(limit, historyPieces) })) {
-      changes.push(...kvs.flatMap(({ value }) => readChanges(value).changes).filter(({ revision }) => revision > after));
-      if (changes.length >= limit) break;
+    let found = 0;
+    for await (const kvs of this.#pagesOf(pieces)) {
+      found += kvs.length;
+      changes.push(...kvs.flatMap(({ value }) => readPiece(value).changes).filter(({ revision }) => revision > after));
     }
-    // Compacted while it was read: then there may be a gap.
-    if (after < this.#floor) return { kind: 'compacted', oldest: this.#floor };
+    if (found < pieces.length) {
+      // Another server has compacted it, of which the feed has not told yet.
+      this.#forget(BigInt((await this.#read(keys.floor)) ?? '0'));
+      return { kind: 'compacted', oldest: this.#floor };
+    }
     return { kind: 'page', changes: changes.slice(0, limit) };
   }
 
@@ -255,6 +267,7 @@ export class EtcdStore implements Store, SharedStore {
         else if (id !== undefined) this.#onPeer(id, mod_revision);
       }
     }
+    this.#peers.forgetOthers(this.#sessions);
     for await (const kvs of pages(this.#parts, { ...keys.history, keys_only: true, limit: 10_000, revision: this.#loadedAt })) {
       for (const { key } of kvs) {
         const piece = keys.pieceOf(key);
@@ -301,7 +314,7 @@ export class EtcdStore implements Store, SharedStore {
     const piece = this.#parts.keys.pieceOf(key);
     // The answer has told already.
     if (piece === undefined || piece.last <= this.#revision) return;
-    const { by, changes } = readChanges(value);
+    const { by, changes } = readPiece(value);
     if (by === this.#append?.by) {
       this.#append.append.seen(true);
       return;
@@ -341,15 +354,15 @@ export class EtcdStore implements Store, SharedStore {
   }
 
   /** `false`: another server was faster. */
-  async #appendPiece(rows: readonly ChangeRow[], changes: readonly CommittedChange[]): Promise<boolean> {
+  async #appendPiece(written: readonly WrittenChange[], changes: readonly CommittedChange[]): Promise<boolean> {
     const { keys, client, clock } = this.#parts;
     const by = `${this.session}/${++this.#appends}`;
-    const piece = { last: rows.at(-1)?.revision ?? 0n, count: rows.length };
+    const piece = { last: written.at(-1)?.revision ?? 0n, count: written.length };
     const transaction = {
       compare: [this.#isLast()],
       success: [
-        ...rows.map((row) => writeLease(keys.lease(`${row.namespace}/${row.name}`), row)),
-        put(keys.changes(piece), writeChanges(by, rows)),
+        ...written.map(({ operation }) => operation),
+        put(keys.changes(piece), writePiece(by, written)),
         put(keys.revision, String(piece.last)),
       ],
     };
@@ -368,6 +381,14 @@ export class EtcdStore implements Store, SharedStore {
     }
   }
 
+  async *#pagesOf(pieces: readonly Piece[]): AsyncGenerator<readonly KeyValue[]> {
+    const { keys } = this.#parts;
+    const [first, last] = [pieces[0], pieces.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const range = { key: keys.changes(first), range_end: keyAfter(keys.changes(last)) };
+    yield* pages(this.#parts, { ...range, limit: pieces.length });
+  }
+
   /** Nothing has been committed after what is known here. */
   #isLast(): Compare {
     return { key: this.#parts.keys.revision, result: 'EQUAL', target: 'VALUE', value: Buffer.from(String(this.#revision)) };
@@ -377,7 +398,7 @@ export class EtcdStore implements Store, SharedStore {
   async #compact(): Promise<void> {
     const { historyMax, keys, client } = this.#parts;
     if (this.#history.length <= historyMax + compactionSlack) return;
-    const surplus = this.#history.surplus(historyMax);
+    const surplus = this.#history.surplus(historyMax, compactedMax);
     if (surplus === undefined) return;
     const gone = { key: keys.history.key, range_end: keyAfter(keys.changes(surplus)) };
     const compare: Compare = { key: keys.floor, result: 'EQUAL', target: 'VALUE', value: Buffer.from(String(this.#floorStored)) };
@@ -417,13 +438,10 @@ export class EtcdStore implements Store, SharedStore {
   }
 }
 
-/** How many keys of the history are read at once. */
-const historyPieces = 256;
-
-/** For each page etcd counts all keys that are left: few long pages take it less time than many short ones. */
-const leasesPerPage = 10_000;
-
 const compactionSlack = 1024;
+
+/** How many pieces of the history go at once, so that nobody waits for etcd when much more than usual is to go. */
+const compactedMax = 1000;
 
 /** While a server that starts waits for what was done since it has loaded. */
 const catchUpPollMs = 10;
