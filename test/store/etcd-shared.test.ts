@@ -94,6 +94,8 @@ describe.skipIf(withoutEtcd !== '')(`a store in etcd${withoutEtcd}`, () => {
         }
       }),
     );
+    // What it has not heard of yet is no history of its own.
+    await expect.poll(async () => (await allHistory(stores[0]!, revision)).length).toBe(60);
     const history = await allHistory(stores[0]!, revision);
     const revisions = history.map((change) => change.revision);
     expect(revisions).toEqual([...revisions].sort((left, right) => Number(left - right)));
