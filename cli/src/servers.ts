@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { createClient, type Lease, type TlsOptions } from '@leasehold/sdk';
+import { createClient, InvalidError, type Client, type Lease } from '@leasehold/sdk';
 
 /** What the command needs of the process it runs in. */
 export interface ServersHost {
@@ -47,8 +47,7 @@ interface Server {
 }
 
 interface Request {
-  readonly endpoints: readonly string[];
-  readonly tls: TlsOptions | boolean;
+  readonly client: Client;
   readonly isJson: boolean;
 }
 
@@ -72,7 +71,7 @@ export async function servers(args: readonly string[], host: ServersHost): Promi
     return 0;
   }
   try {
-    const found = await list(request);
+    const found = await list(request.client);
     host.stdout.write(request.isJson ? `${JSON.stringify(found, undefined, 2)}\n` : table(found));
     return 0;
   } catch (error) {
@@ -96,11 +95,18 @@ async function read(args: readonly string[], env: ServersHost['env']): Promise<R
     throw new Error(`Invalid --output: must be table or json, got ${JSON.stringify(output)}`);
   }
   const files = { ca: await readPem('--ca', ca), cert: await readPem('--cert', cert), key: await readPem('--key', key) };
-  return {
-    endpoints: (endpoint ?? env['LEASEHOLD_ENDPOINT'] ?? '127.0.0.1:7400').split(','),
-    tls: Object.values(files).some((file) => file !== undefined) ? files : tls,
-    isJson: output === 'json',
-  };
+  const endpoints = (endpoint ?? env['LEASEHOLD_ENDPOINT'] ?? '127.0.0.1:7400').split(',');
+  const isPem = Object.values(files).some((file) => file !== undefined);
+  try {
+    return { client: createClient({ endpoints, tls: isPem ? files : tls }), isJson: output === 'json' };
+  } catch (error) {
+    throw error instanceof InvalidError ? new Error(inFlags(error.message), { cause: error }) : error;
+  }
+}
+
+/** What is wrong with an option of the SDK, by the names of the flags. */
+function inFlags(message: string): string {
+  return message.replace('Invalid endpoints', 'Invalid --endpoint').replaceAll(/\btls\.(ca|cert|key)\b/g, '--$1');
 }
 
 async function readPem(flag: string, path: string | undefined): Promise<string | undefined> {
@@ -111,8 +117,7 @@ async function readPem(flag: string, path: string | undefined): Promise<string |
   });
 }
 
-async function list({ endpoints, tls }: Request): Promise<Server[]> {
-  const client = createClient({ endpoints, tls });
+async function list(client: Client): Promise<Server[]> {
   try {
     const found: Server[] = [];
     const labelSelector = 'apiserver.kubernetes.io/identity=leasehold';

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Clock, Store } from '@leasehold/core';
 import { systemClock } from './clock.js';
@@ -7,7 +8,6 @@ import type { ServerOptions } from './options/table.js';
 import { RuleError, storeLocation } from './options/values.js';
 import type { HostProcess } from './serve.js';
 import { copyLeases, readContent, TargetError } from './store/copy-leases.js';
-import { InUseError } from './store/etcd/exclusive.js';
 import { openAnyStore, openStore } from './store/open-store.js';
 
 const usage = `Usage: leasehold migrate --from STORE --to STORE [options]
@@ -69,8 +69,16 @@ function readPlaces(args: readonly string[], env: HostProcess['env']): { from: P
     env,
   );
   if (shared.kind === 'help') return 'help';
-  if (from === to) throw new OptionError('Invalid --to: must be another store than --from');
-  return { from: placeOf('--from', from, shared.options), to: placeOf('--to', to, shared.options) };
+  const places = { from: placeOf('--from', from, shared.options), to: placeOf('--to', to, shared.options) };
+  if (isSame(places.from.options, places.to.options)) {
+    throw new OptionError(`Invalid --to: must be another store than --from, got ${JSON.stringify(to)}`);
+  }
+  return places;
+}
+
+function isSame({ store: from }: ServerOptions, { store: to }: ServerOptions): boolean {
+  if (from.kind === 'sqlite' && to.kind === 'sqlite') return resolve(from.path) === resolve(to.path);
+  return from.kind === 'etcd' && to.kind === 'etcd' && from.endpoints.some((endpoint) => to.endpoints.includes(endpoint));
 }
 
 function parse(args: readonly string[]) {
@@ -88,7 +96,8 @@ function parse(args: readonly string[]) {
 }
 
 function placeOf(flag: string, text: string | undefined, options: ServerOptions): Place {
-  const refuse = (rule: string): OptionError => new OptionError(`Invalid ${flag}: ${rule}, got ${JSON.stringify(text ?? '')}`);
+  const refuse = (rule: string): OptionError =>
+    new OptionError(`Invalid ${flag}: ${rule}, got ${text === undefined ? 'none' : JSON.stringify(text)}`);
   try {
     const store = storeLocation.parse(text ?? '');
     if (store.kind === 'memory') throw refuse('must be a store that outlives its server');
@@ -125,12 +134,8 @@ async function copy(from: Place, to: Place): Promise<number> {
 }
 
 /** Opens a store for nobody else. */
-async function open(place: Place, how: typeof openStore, clock: Clock): Promise<Store> {
-  try {
-    return await how(place.options, { clock, log: { warn: () => undefined }, alone: true });
-  } catch (error) {
-    throw error instanceof InUseError ? new Error(`${place.text} ${error.message}`, { cause: error }) : error;
-  }
+function open(place: Place, how: typeof openStore, clock: Clock): Promise<Store> {
+  return how(place.options, { clock, log: { warn: () => undefined }, alone: true });
 }
 
 /** A store begins at the wall clock: this one is above every revision of the source, whatever its clock was like. */

@@ -13,9 +13,9 @@ export interface HostProcess {
 }
 
 /**
- * `leasehold serve`: serves until SIGTERM or SIGINT, then drains. A second signal ends it at once.
+ * `leasehold serve`: serves until SIGTERM or SIGINT, then drains. A second signal ends it at once, as does one before it serves.
  *
- * @returns the exit code: 0 drained, 1 failed, 2 an option is wrong.
+ * @returns the exit code: 0 drained, or ended before it served, 1 failed, 2 an option is wrong.
  */
 export async function serve(args: readonly string[], host: HostProcess): Promise<number> {
   let options: ServerOptions;
@@ -38,15 +38,16 @@ export async function serve(args: readonly string[], host: HostProcess): Promise
 
 async function run(options: ServerOptions, host: HostProcess, log: Log): Promise<number> {
   const ending = new Ending(host);
-  let server: RunningServer;
+  const starting = startServer(options, {
+    log,
+    onGivenUp: (error) => {
+      log.fatal({ err: error }, 'Giving up: the store cannot be opened');
+      ending.settle('failed');
+    },
+  });
+  let server: RunningServer | 'signal' | 'failed';
   try {
-    server = await startServer(options, {
-      log,
-      onGivenUp: (error) => {
-        log.fatal({ err: error }, 'Giving up: the store cannot be opened');
-        ending.settle('failed');
-      },
-    });
+    server = await Promise.race([starting, ending.first]);
   } catch (error) {
     if (error instanceof OptionError) {
       host.stderr.write(`leasehold serve: ${error.message}\n`);
@@ -54,6 +55,10 @@ async function run(options: ServerOptions, host: HostProcess, log: Log): Promise
     }
     log.fatal({ err: error }, `The server could not start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
+  }
+  if (typeof server === 'string') {
+    log.info('Ended before it served');
+    return 0;
   }
   log.info({ address: server.address, port: server.port, http: server.http?.address, store: options.store }, 'Serving');
   if ((await ending.first) === 'failed') {

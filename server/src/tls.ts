@@ -24,20 +24,40 @@ export async function readTls(flag: string, paths: TlsPaths): Promise<TlsFiles |
   if (paths.cert === undefined || paths.key === undefined) {
     return undefined;
   }
-  const cert = await readOptionFile(`--${flag}-cert`, paths.cert);
-  const key = await readOptionFile(`--${flag}-key`, paths.key);
-  const clientCa = paths.clientCa === undefined ? undefined : await readOptionFile(`--${flag}-client-ca`, paths.clientCa);
-  const inPem = 'must hold a certificate in PEM';
-  const certificate = attempt(() => new X509Certificate(cert)) ?? refuseFile(`--${flag}-cert`, inPem, paths.cert);
-  const privateKey =
-    attempt(() => createPrivateKey(key)) ?? refuseFile(`--${flag}-key`, 'must hold a private key in PEM', paths.key);
-  if (!certificate.checkPrivateKey(privateKey)) {
-    refuseFile(`--${flag}-key`, `must be the key of the certificate in --${flag}-cert`, paths.key);
-  }
-  if (clientCa !== undefined && attempt(() => new X509Certificate(clientCa)) === undefined) {
-    refuseFile(`--${flag}-client-ca`, inPem, paths.clientCa);
-  }
+  const { cert, key } = await readPair(flag, paths.cert, paths.key);
+  const clientCa = paths.clientCa === undefined ? undefined : await readCertificates(`--${flag}-client-ca`, paths.clientCa);
   return { cert, key, clientCa };
+}
+
+/**
+ * Reads a certificate and its private key.
+ *
+ * @throws {OptionError}
+ */
+export async function readPair(flag: string, certPath: string, keyPath: string): Promise<{ cert: Buffer; key: Buffer }> {
+  const cert = await readCertificates(`--${flag}-cert`, certPath);
+  const key = await readOptionFile(`--${flag}-key`, keyPath);
+  const privateKey =
+    attempt(() => createPrivateKey(key)) ??
+    refuseFile(`--${flag}-key`, 'must hold a private key in PEM, without a passphrase', keyPath);
+  if (!new X509Certificate(cert).checkPrivateKey(privateKey)) {
+    refuseFile(`--${flag}-key`, `must be the key of the certificate in --${flag}-cert`, keyPath);
+  }
+  return { cert, key };
+}
+
+/**
+ * Reads certificates in PEM.
+ *
+ * @param flag with its dashes.
+ * @throws {OptionError}
+ */
+export async function readCertificates(flag: string, path: string): Promise<Buffer> {
+  const certificates = await readOptionFile(flag, path);
+  if (attempt(() => new X509Certificate(certificates)) === undefined) {
+    refuseFile(flag, 'must hold a certificate in PEM', path);
+  }
+  return certificates;
 }
 
 /** Whether only this machine can reach an address. */

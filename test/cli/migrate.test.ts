@@ -42,7 +42,12 @@ describe('leasehold migrate, SQLite to SQLite', () => {
   });
 
   it.each([
-    [['--to', 'sqlite:b'], 'Invalid --from: must be sqlite:PATH, etcd:URL,URL or memory:, got ""'],
+    [[], 'Invalid --from: must be sqlite:PATH, etcd:URL,URL or memory:, got none'],
+    [['--to', 'sqlite:b'], 'Invalid --from: must be sqlite:PATH, etcd:URL,URL or memory:, got none'],
+    [
+      ['--from', 'sqlite:x/a', '--to', 'sqlite:x/../x/a'],
+      'Invalid --to: must be another store than --from, got "sqlite:x/../x/a"',
+    ],
     [['--from', 'sqlite:a', '--to', 'memory:'], 'Invalid --to: must be a store that outlives its server, got "memory:"'],
     [['--from', 'sqlite:a', '--to', 'sqlite:a'], 'Invalid --to: must be another store than --from'],
     [['--from', 'sqlite:a', '--to', 'etcd:x'], 'Invalid --to: must name members of etcd'],

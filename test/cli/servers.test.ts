@@ -65,6 +65,10 @@ describe('leasehold servers', () => {
 
   it.each([
     [['-o', 'yaml'], 'Invalid --output: must be table or json, got "yaml"'],
+    [['--endpoint', 'foo'], 'Invalid --endpoint: must be host:port'],
+    [['--endpoint', ''], 'Invalid --endpoint: must be host:port'],
+    [['--ca', main], 'Invalid --ca: must be a certificate in PEM'],
+    [['--cert', main], 'Invalid --key: must be given together with --cert, got none'],
     [['--ca', '/none'], 'Invalid --ca: must be a file that can be read (ENOENT), got "/none"'],
     [['--wat'], `Unknown option '--wat'`],
     [['more'], `Unexpected argument 'more'`],

@@ -91,8 +91,19 @@ describe('options', () => {
     [['--max-duration', '10'], 'Invalid --max-duration: must be a duration such as 100ms, 10s, 5m, 24h or 366d, got "10"'],
     [['--max-duration', '-1s'], 'Invalid --max-duration: must be a duration'],
     [['--max-duration', '400d'], 'Invalid --max-duration: must be 1ms to 366d, got "400d"'],
-    [['--etcd-session-ttl', '999ms'], 'Invalid --etcd-session-ttl: must be 1s to 1m, got "999ms"'],
+    [['--etcd-session-ttl', '999ms'], 'Invalid --etcd-session-ttl: must be 1s to 1m, or stored, got "999ms"'],
     [['--max-waiters', 'many'], 'Invalid --max-waiters: must be a whole number, got "many"'],
+    [['--max-waiters', '9'.repeat(20)], 'Invalid --max-waiters: must be 1 to 10000000, got'],
+    [['--http-listen', 'on'], 'or off, got "on"'],
+    [['--etcd-session-ttl', 'none'], ', or stored, got "none"'],
+    [
+      ['--store', 'etcd:http://127.0.0.1:2379', '--etcd-ca', 'ca.pem'],
+      'Invalid --etcd-ca: must go with https:// in --store, got "ca.pem"',
+    ],
+    [
+      ['--store', 'etcd:http://127.0.0.1:2379', '--etcd-cert', 'a.pem', '--etcd-key', 'b.pem'],
+      'Invalid --etcd-cert: must go with https:// in --store, got "a.pem"',
+    ],
     [['--max-waiters', '0'], 'Invalid --max-waiters: must be 1 to 10000000, got "0"'],
     [
       ['--max-message-bytes', '4MB'],

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -65,6 +67,28 @@ describe('leasehold serve', () => {
     const second = run('serve', '--listen', first.address, '--http-listen', 'off', '--store', 'memory:');
     expect(await second.exited).toBe(1);
     expect(second.stdout()).toContain(`Listen on ${first.address}`);
+  });
+
+  test('says clearly that the folder of the file cannot be made', async () => {
+    await writeFile(join(directory, 'file'), '');
+    const store = `sqlite:${join(directory, 'file', 'leases.db')}`;
+    const refused = run('serve', '--listen', '127.0.0.1:0', '--http-listen', 'off', '--store', store);
+    expect(await refused.exited).toBe(1);
+    expect(refused.stdout()).toContain(`Open store: the folder ${join(directory, 'file')} cannot be made`);
+  });
+
+  test('ends at once when it is told to before it serves', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    onTestFinished(() => void silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const asked = once(silent, 'connection');
+    const started = run('serve', '--listen', '127.0.0.1:0', '--http-listen', 'off', '--store', `etcd:http://127.0.0.1:${port}`);
+    const [socket] = (await asked) as [Socket];
+    started.child.kill('SIGTERM');
+    expect(await started.exited).toBe(0);
+    expect(started.stdout()).toContain('Ended before it served');
+    socket.destroy();
   });
 
   test('refuses an unknown option at once, with exit code 2', async () => {

@@ -7,6 +7,8 @@ import { createClient, type Client, type ClientOptions } from '@leasehold/sdk';
 import { parseOptions, serve as serveProcess, startServer, type RunningServer } from '@leasehold/server';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../server/dist/clock.js';
+import { openStore } from '../../server/dist/store/open-store.js';
 import { CertificateAuthority, type Certificate } from '../support/certificates.js';
 
 const authority = new CertificateAuthority('Authority');
@@ -97,7 +99,11 @@ describe('a server does not start', () => {
     ['a certificate that is not there', {}, '--tls-cert: must be a file that can be read (ENOENT), got'],
     ['a key that is not there', { cert: good.cert }, '--tls-key: must be a file that can be read (ENOENT), got'],
     ['something else as a certificate', { cert: good.key, key: good.key }, '--tls-cert: must hold a certificate in PEM, got'],
-    ['something else as a key', { cert: good.cert, key: good.cert }, '--tls-key: must hold a private key in PEM, got'],
+    [
+      'something else as a key',
+      { cert: good.cert, key: good.cert },
+      '--tls-key: must hold a private key in PEM, without a passphrase, got',
+    ],
     ['another key', { cert: good.cert, key: other.key }, '--tls-key: must be the key of the certificate in --tls-cert, got'],
     ['something else as an authority', { ...good, ca: good.key }, '--tls-client-ca: must hold a certificate in PEM, got'],
   ];
@@ -118,6 +124,26 @@ describe('a server does not start', () => {
     );
     expect(stderr.join('')).toContain(`leasehold serve: Invalid ${message} "${directory}`);
     expect(stderr.join('')).not.toContain('PRIVATE KEY');
+  });
+});
+
+describe('a store in etcd is not opened', () => {
+  const good = authority.issue('127.0.0.1');
+  const other = authority.issue('127.0.0.1');
+  test.each([
+    ['something else as an authority', { ca: good.key }, '--etcd-ca: must hold a certificate in PEM, got'],
+    ['something else as a certificate', { cert: good.key, key: good.key }, '--etcd-cert: must hold a certificate in PEM, got'],
+    ['another key', { cert: good.cert, key: other.key }, '--etcd-key: must be the key of the certificate in --etcd-cert, got'],
+  ])('with %s, and the message says which file and why', async (_, texts, message) => {
+    const flags: string[] = [];
+    for (const [name, text] of Object.entries(texts)) {
+      await file(`${name}.pem`, text);
+      flags.push(`--etcd-${name}`, join(directory, `${name}.pem`));
+    }
+    const request = parseOptions(['--store', 'etcd:https://127.0.0.1:1', ...flags], {});
+    if (request.kind === 'help') throw new Error('asked for help');
+    const opening = openStore(request.options, { clock: systemClock, log: { warn: () => undefined } });
+    await expect(opening).rejects.toThrow(`Invalid ${message} "${directory}`);
   });
 });
 

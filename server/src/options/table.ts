@@ -223,6 +223,7 @@ export function findContradiction(options: ServerOptions): Contradiction | undef
   return (
     findTogether(options, 'etcdUser', 'etcdPasswordFile') ??
     findTogether(options, 'etcdCert', 'etcdKey') ??
+    findUnencrypted(options) ??
     findTlsContradiction(options, { cert: 'tlsCert', key: 'tlsKey', clientCa: 'tlsClientCa' }) ??
     findTlsContradiction(options, { cert: 'httpTlsCert', key: 'httpTlsKey', clientCa: 'httpTlsClientCa' })
   );
@@ -245,6 +246,13 @@ function findTlsContradiction(
     return { option: clientCa, rule: `must be given together with ${flagOf(cert)} and ${flagOf(key)}` };
   }
   return findTogether(options, cert, key);
+}
+
+/** Certificates for connections that are not encrypted would be passed over without a word. */
+function findUnencrypted({ store, etcdCa, etcdCert }: ServerOptions): Contradiction | undefined {
+  const isPlain = store.kind === 'etcd' && store.endpoints.some((endpoint) => endpoint.startsWith('http:'));
+  const option = etcdCa === undefined ? 'etcdCert' : 'etcdCa';
+  return isPlain && (etcdCa ?? etcdCert) !== undefined ? { option, rule: 'must go with https:// in --store' } : undefined;
 }
 
 /** Two options of which neither is of use alone. */

@@ -51,9 +51,18 @@ export function unless<T>(word: string, kind: ValueKind<T>): ValueKind<T | undef
   return {
     placeholder: `${kind.placeholder}|${word}`,
     parse(text) {
-      return text === word ? undefined : kind.parse(text);
+      return text === word ? undefined : orWord(word, () => kind.parse(text));
     },
   };
+}
+
+/** A rule that has an exception says so. */
+function orWord<T>(word: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw error instanceof RuleError ? new RuleError(`${error.message}, or ${word}`) : error;
+  }
 }
 
 /** A whole number. */
@@ -61,7 +70,7 @@ export function count(min: number, max: number): ValueKind<number> {
   return {
     placeholder: 'N',
     parse(text) {
-      if (!/^\d{1,15}$/.test(text)) {
+      if (!/^\d+$/.test(text)) {
         throw new RuleError('must be a whole number');
       }
       return checkRange(Number(text), min, max, String);
@@ -100,7 +109,7 @@ export const listenAddress: ValueKind<ListenAddress> = {
 export const listenAddressOrOff: ValueKind<ListenAddress | undefined> = {
   placeholder: 'HOST:PORT|off',
   parse(text) {
-    return text === 'off' ? undefined : listenAddress.parse(text);
+    return text === 'off' ? undefined : orWord('off', () => listenAddress.parse(text));
   },
 };
 

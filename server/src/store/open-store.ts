@@ -4,8 +4,10 @@ import { MemoryStore, type Clock, type Store } from '@leasehold/core';
 import { readOptionFile } from '../options/file.js';
 import type { ServerOptions } from '../options/table.js';
 import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
+import { InUseError } from './etcd/exclusive.js';
 import { openEtcdStore } from './etcd/index.js';
-import { openSqliteStore } from './sqlite/index.js';
+import { readCertificates, readPair } from '../tls.js';
+import { openSqliteStore, StoreOpenError } from './sqlite/index.js';
 import { refuseUnfinished } from './unfinished.js';
 
 /** Where is said what is wrong with a store. */
@@ -37,7 +39,7 @@ export async function openAnyStore(options: ServerOptions, { clock, log, alone =
     case 'memory':
       return new MemoryStore({ wallMs, historyMax });
     case 'sqlite':
-      await mkdir(dirname(store.path), { recursive: true });
+      await makeFolder(dirname(store.path));
       return openSqliteStore({ file: store.path, wallMs, historyMax });
     case 'etcd':
       return openEtcdStore({
@@ -46,7 +48,18 @@ export async function openAnyStore(options: ServerOptions, { clock, log, alone =
         credentials: await credentialsOf(options),
         tls: await tlsOf(options),
         onWarning: (warning) => log.warn(warning),
+      }).catch((error: unknown) => {
+        throw error instanceof InUseError ? new InUseError(`etcd:${store.endpoints.join(',')} ${error.message}`) : error;
       });
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StoreOpenError('UNUSABLE', `Open store: the folder ${path} cannot be made: ${why}`, { cause: error });
   }
 }
 
@@ -59,11 +72,10 @@ async function credentialsOf({ etcdUser, etcdPasswordFile }: ServerOptions): Pro
 }
 
 async function tlsOf({ etcdCa, etcdCert, etcdKey }: ServerOptions): Promise<EtcdTls> {
-  const read = (flag: string, path: string | undefined): Promise<Buffer> | undefined =>
-    path === undefined ? undefined : readOptionFile(flag, path);
+  const pair = etcdCert === undefined || etcdKey === undefined ? undefined : await readPair('etcd', etcdCert, etcdKey);
   return {
-    ca: await read('--etcd-ca', etcdCa),
-    cert: await read('--etcd-cert', etcdCert),
-    key: await read('--etcd-key', etcdKey),
+    ca: etcdCa === undefined ? undefined : await readCertificates('--etcd-ca', etcdCa),
+    cert: pair?.cert,
+    key: pair?.key,
   };
 }
