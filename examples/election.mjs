@@ -6,7 +6,7 @@ import { createClient } from '@leasehold/sdk';
 
 const name = process.argv[2] ?? `candidate-${process.pid}`;
 
-const client = createClient({ endpoints: [process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400'], holder: name });
+const client = createClient({ endpoints: (process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400').split(','), holder: name });
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, LeaderElector } from '@leasehold/sdk';
 
 const client = createClient({
-  endpoints: [process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400'], // rest.InClusterConfig()
+  endpoints: (process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400').split(','), // rest.InClusterConfig()
   holder: process.env.POD_NAME, // resourcelock.ResourceLockConfig{Identity}; left out: host name and a random UUID
 });
 

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@leasehold/sdk';
 
-const client = createClient({ endpoints: [process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400'] });
+const client = createClient({ endpoints: (process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400').split(',') });
 
 const { granted: lease, busy } = await client.acquire('hello-lease', { durationMs: 2_000 });
 if (lease === undefined) {

@@ -10,7 +10,7 @@ const [role = 'agent', ...nodes] = process.argv.slice(2);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
 
-const client = createClient({ endpoints: [process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400'] });
+const client = createClient({ endpoints: (process.env.LEASEHOLD_ENDPOINT ?? '127.0.0.1:7400').split(',') });
 await (role === 'monitor' ? monitor() : keepAlive(nodes.length > 0 ? nodes : [nodeLeaseName(hostname())]));
 await client.close();
 

@@ -17,8 +17,10 @@ import type { CallOptions, Lease, LeaseCallOptions, LeasePage, Renewed, Validity
 import {
   type AcquireOptions,
   checkBeatInterval,
+  checkInt64,
   checkMs,
   checkPositiveMs,
+  checkPriority,
   type CreateOptions,
   type DeleteOptions,
   type GetOptions,
@@ -104,9 +106,9 @@ export class Client {
    */
   reattach(name: string, options: ReattachOptions): Promise<HeldLease> {
     return this.#scope(() => {
-      const { fencingToken, holder = this.holder, beatIntervalMs } = options;
+      const { holder = this.holder, beatIntervalMs } = options;
       const call = this.#call(options);
-      const identity = { ...this.#name(name, options), fencingToken, holder };
+      const identity = { ...this.#tenure(name, options), holder };
       return underSignals([call.signal, this.#closing.signal], (signal) =>
         this.#tenures.reattach(identity, beatIntervalMs, { ...call, signal }),
       );
@@ -180,9 +182,8 @@ export class Client {
    *
    * @throws {LeaseNotFoundError | LeaseLostError | LeaseExpiredError}
    */
-  renew(name: string, options: RenewOptions): Promise<Renewed> {
-    const { fencingToken, holder = this.holder } = options;
-    const request = { ...this.#name(name, options), fencingToken, holder };
+  async renew(name: string, options: RenewOptions): Promise<Renewed> {
+    const request = { ...this.#tenure(name, options), holder: options.holder ?? this.holder };
     return this.#repeated(options, (call) => this.#settings.transport.renew(request, call));
   }
 
@@ -191,10 +192,9 @@ export class Client {
    *
    * @returns for each renewal, in the same order, its answer or the error that `renew` would have thrown.
    */
-  renewBatch(renewals: readonly Renewal[], options: CallOptions = {}): Promise<readonly RenewResult[]> {
+  async renewBatch(renewals: readonly Renewal[], options: CallOptions = {}): Promise<readonly RenewResult[]> {
     const requests = renewals.map(({ name, namespace, fencingToken, holder = this.holder }) => ({
-      ...this.#name(name, { namespace }),
-      fencingToken,
+      ...this.#tenure(name, { namespace, fencingToken }),
       holder,
     }));
     return this.#repeated(options, (call) => this.#settings.transport.renewBatch(requests, call));
@@ -206,8 +206,8 @@ export class Client {
    * @throws {LeaseNotFoundError | LeaseLostError | LeaseExpiredError} this tenure is over already.
    * @throws {RefusedError} reason `NOT_WAITING`: `transferTo` names nobody in the queue; nothing was released.
    */
-  release(name: string, options: ReleaseOptions): Promise<Released> {
-    const request = { ...this.#name(name, options), fencingToken: options.fencingToken, transferTo: options.transferTo ?? '' };
+  async release(name: string, options: ReleaseOptions): Promise<Released> {
+    const request = { ...this.#tenure(name, options), transferTo: options.transferTo ?? '' };
     return this.#repeated(options, (call) => this.#settings.transport.release(request, call));
   }
 
@@ -217,9 +217,9 @@ export class Client {
    *
    * @throws {LeaseNotFoundError | LeaseLostError | LeaseExpiredError} this tenure is over already.
    */
-  revoke(name: string, options: RevokeOptions): Promise<Revoked> {
-    const { fencingToken, transferTo = '', graceMs = 0, force = false } = options;
-    const request = { ...this.#name(name, options), fencingToken, transferTo, graceMs: checkMs('graceMs', graceMs), force };
+  async revoke(name: string, options: RevokeOptions): Promise<Revoked> {
+    const { transferTo = '', graceMs = 0, force = false } = options;
+    const request = { ...this.#tenure(name, options), transferTo, graceMs: checkMs('graceMs', graceMs), force };
     return this.#once(options, (call) => this.#settings.transport.revoke(request, call));
   }
 
@@ -228,8 +228,8 @@ export class Client {
    *
    * @throws {LeaseNotFoundError}
    */
-  validate(name: string, options: TokenOptions): Promise<Validity> {
-    const request = { ...this.#name(name, options), fencingToken: options.fencingToken };
+  async validate(name: string, options: TokenOptions): Promise<Validity> {
+    const request = this.#tenure(name, options);
     return this.#repeated(options, (call) => this.#settings.transport.validate(request, call));
   }
 
@@ -278,16 +278,15 @@ export class Client {
    * @throws {ConflictError} the record is of another version than `resourceVersion`.
    * @throws {LeaseLostError | LeaseExpiredError} `fencingToken` is not that of the living tenure.
    */
-  update(name: string, options: UpdateOptions): Promise<Lease> {
+  async update(name: string, options: UpdateOptions): Promise<Lease> {
     const labels = splitEntries(options.labels);
     const annotations = splitEntries(options.annotations);
     const request = {
-      ...this.#name(name, options),
+      ...this.#tenure(name, options),
       ...metadataOf({ ...options, labels: labels.set, annotations: annotations.set }),
       removeLabels: labels.remove,
       removeAnnotations: annotations.remove,
-      resourceVersion: options.resourceVersion ?? 0n,
-      fencingToken: options.fencingToken ?? 0n,
+      resourceVersion: checkInt64('resourceVersion', options.resourceVersion),
     };
     return this.#once(options, (call) => this.#settings.transport.update(request, call));
   }
@@ -300,9 +299,10 @@ export class Client {
    * @throws {RefusedError} reason `LEASE_HELD`: neither `uid` nor `fencingToken` says which tenure is meant.
    * @throws {LeaseLostError} they mean another one.
    */
-  delete(name: string, options: DeleteOptions = {}): Promise<Deleted> {
-    const { uid = '', fencingToken = 0n, resourceVersion = 0n, force = false } = options;
-    const request = { ...this.#name(name, options), uid, fencingToken, resourceVersion, force };
+  async delete(name: string, options: DeleteOptions = {}): Promise<Deleted> {
+    const { uid = '', force = false } = options;
+    const resourceVersion = checkInt64('resourceVersion', options.resourceVersion);
+    const request = { ...this.#tenure(name, options), uid, resourceVersion, force };
     return this.#once(options, (call) => this.#settings.transport.delete(request, call));
   }
 
@@ -393,7 +393,7 @@ export class Client {
       acquireId: options.acquireId ?? randomUUID(),
       durationMs,
       waitMs: checkMs('waitMs', options.waitMs ?? 0),
-      priority: options.priority ?? 0,
+      priority: checkPriority(options.priority),
     };
     const beatIntervalMs = checkBeatInterval(options.beatIntervalMs ?? durationMs / 3, durationMs);
     const plan = { request, beatIntervalMs, renewDeadlineMs: Infinity, repeats: options.acquireId !== undefined };
@@ -437,6 +437,13 @@ export class Client {
 
   #name(name: string, { namespace = this.#settings.namespace }: LeaseCallOptions): LeaseName {
     return { namespace, name };
+  }
+
+  #tenure(
+    name: string,
+    options: LeaseCallOptions & { readonly fencingToken?: bigint | undefined },
+  ): LeaseName & { fencingToken: bigint } {
+    return { ...this.#name(name, options), fencingToken: checkInt64('fencingToken', options.fencingToken) };
   }
 
   #namespaces(options: { readonly namespace?: string | undefined; readonly allNamespaces?: boolean | undefined }): string {

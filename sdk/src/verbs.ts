@@ -158,9 +158,12 @@ export function metadataOf({ labels, annotations, lockDelayMs, keepAfterExpiryMs
  * @throws {InvalidError}
  */
 export function checkMs(field: string, value: number): number {
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw invalidOption(field, 'must be a finite number of milliseconds, not negative', value);
+  if (value >= 0 && value <= msMax) return value;
+  throw invalidOption(field, `must be a number of milliseconds from 0 to ${msMax}`, value);
 }
+
+/** 10,000 years: as long as a `google.protobuf.Duration` can be. */
+const msMax = 315_576_000_000_000;
 
 /**
  * A number of milliseconds that is not 0 either.
@@ -170,6 +173,26 @@ export function checkMs(field: string, value: number): number {
 export function checkPositiveMs(field: string, value: number): number {
   if (checkMs(field, value) > 0) return value;
   throw invalidOption(field, 'must be longer than 0 ms', value);
+}
+
+/**
+ * A fencing token or a version that can be sent; 0, which is that of nothing, where it is left out.
+ *
+ * @throws {InvalidError}
+ */
+export function checkInt64(field: string, value: unknown = 0n): bigint {
+  if (typeof value === 'bigint' && value >= 0n && value < 2n ** 63n) return value;
+  throw invalidOption(field, 'must be a bigint from 0 to 2^63 - 1', value);
+}
+
+/**
+ * A place in a queue that can be sent.
+ *
+ * @throws {InvalidError}
+ */
+export function checkPriority(priority = 0): number {
+  if (Number.isInteger(priority) && Math.abs(priority) < 2 ** 31) return priority;
+  throw invalidOption('priority', 'must be a whole number from -2^31 + 1 to 2^31 - 1', priority);
 }
 
 /**

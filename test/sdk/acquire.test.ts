@@ -155,11 +155,33 @@ describe('acquire', () => {
     { timeoutMs: Infinity },
     { lockDelayMs: Number.NaN },
     { beatIntervalMs: 8_000 },
+    { durationMs: 1e300 },
+    { priority: 1.5 },
+    { priority: 2 ** 31 },
   ])('refuses %o before anything is sent', async (options) => {
     await expect(client.acquire('x', options)).rejects.toMatchObject({
       name: 'InvalidError',
       data: { field: Object.keys(options)[0] },
     });
     expect(transport.acquires).toEqual([]);
+  });
+});
+
+describe('calls about a tenure', () => {
+  it.each([2n ** 63n, -1n, 5, '5'])('refuse %o as a fencing token', async (token) => {
+    const tenure = { fencingToken: token as bigint };
+    const calls = [
+      client.renew('x', tenure),
+      client.renewBatch([{ name: 'x', ...tenure }]),
+      client.release('x', tenure),
+      client.revoke('x', tenure),
+      client.validate('x', tenure),
+      client.reattach('x', tenure),
+      client.update('x', tenure),
+      client.delete('x', tenure),
+    ];
+    const refusal = { name: 'InvalidError', data: { field: 'fencingToken' } };
+    await Promise.all(calls.map((call) => expect(call).rejects.toMatchObject(refusal)));
+    await expect(client.delete('x', { resourceVersion: token as bigint })).rejects.toThrow('Invalid resourceVersion');
   });
 });

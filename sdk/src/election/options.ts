@@ -1,5 +1,5 @@
 import type { LeaseName } from '../transport/transport.js';
-import { metadataOf } from '../verbs.js';
+import { checkPriority, metadataOf } from '../verbs.js';
 import type { ElectionPlan } from './election.js';
 import type { ElectionRules } from './machine.js';
 import { type ElectionTiming, electionTiming } from './timing.js';
@@ -27,6 +27,6 @@ export interface ElectOptions extends Partial<ElectionTiming> {
  */
 export function electionPlan(name: LeaseName, holder: string, options: ElectOptions, rules: ElectionRules): ElectionPlan {
   const metadata = metadataOf({ labels: options.labels, annotations: options.annotations });
-  const request = { ...name, ...metadata, holder: options.holder ?? holder, priority: options.priority ?? 0 };
+  const request = { ...name, ...metadata, holder: options.holder ?? holder, priority: checkPriority(options.priority) };
   return { ...rules, request, timing: electionTiming(options) };
 }

@@ -1,5 +1,5 @@
 import { type Clock, within } from '../clock.js';
-import { ClientClosedError, invalidOption, LeaseholdError, timedOut } from '../errors.js';
+import { ClientClosedError, InvalidError, invalidOption, LeaseholdError, timedOut } from '../errors.js';
 import type { HeldLease } from '../lease/held-lease.js';
 import { isLeaseName } from '../names.js';
 import type { CallOptions } from '../types.js';
@@ -151,6 +151,7 @@ export class NodeAgent {
    * Resolves once every node is held.
    *
    * @param options `timeoutMs`: default: the leases' duration, after which one that somebody else has left is free.
+   * @throws {InvalidError} a server refuses an option, or a label or annotation of a node.
    * @throws {UnavailableError} they were not in time; its cause is the last failure.
    * @throws {LeaseholdError} reason `AGENT_STOPPED`; `ClientClosedError` when the client was closed.
    */
@@ -239,8 +240,15 @@ export class NodeAgent {
 
   #failed(node: string, error: Error): void {
     this.#lastError = error;
+    if (error instanceof InvalidError) this.#failReady(error);
     // What a hook throws is no affair of the other nodes.
     queueMicrotask(() => this.#hooks.onError?.(node, error));
+  }
+
+  /** What is wrong in itself will not come right by waiting. */
+  #failReady(error: InvalidError): void {
+    this.#ready?.fail(error);
+    this.#ready = undefined;
   }
 
   #openIfReady(): void {

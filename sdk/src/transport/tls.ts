@@ -19,7 +19,8 @@ export function channelSecurity(tls: boolean | TlsOptions | undefined): ChannelS
   if (tls === undefined || tls === false) return { credentials: credentials.createInsecure(), options: {} };
   const { ca, cert, key, serverName } = tls === true ? {} : tls;
   if ((cert === undefined) !== (key === undefined)) {
-    throw invalidOption(cert === undefined ? 'tls.cert' : 'tls.key', 'must be given together with the other', 'none');
+    if (cert === undefined) throw invalidOption('tls.cert', 'must be given together with tls.key', 'none');
+    throw invalidOption('tls.key', 'must be given together with tls.cert', 'none');
   }
   const secured = credentials.createSsl(
     checkedCertificate('tls.ca', ca),

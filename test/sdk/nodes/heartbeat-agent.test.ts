@@ -317,6 +317,12 @@ describe('ready', () => {
     await world.client.heartbeatNodes().ready();
   });
 
+  it('rejects at once when a server refuses an option, which no waiting will mend', async () => {
+    const agent = world.client.heartbeatNodes({ nodes: named(3), labels: { 'a b': 'c' } });
+    const ready = agent.ready({ timeoutMs: 60_000 });
+    await expect(world.end(ready, 1_000)).rejects.toMatchObject({ name: 'InvalidError', data: { field: 'labels' } });
+  });
+
   it('rejects when it takes too long, and says how many nodes are missing and why', async () => {
     await world.end(world.server.client({ holder: 'intruder' }).acquire('node-1', { namespace, durationMs: 600_000 }));
     const agent = world.client.heartbeatNodes({ nodes: named(3) });
