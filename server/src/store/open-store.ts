@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MemoryStore, type Clock, type Store } from '@leasehold/core';
 import { readOptionFile } from '../options/file.js';
+import { readCertificates, readPair } from '../options/pem.js';
 import type { ServerOptions } from '../options/table.js';
 import type { EtcdCredentials, EtcdTls } from './etcd/client.js';
 import { InUseError } from './etcd/exclusive.js';
 import { openEtcdStore } from './etcd/index.js';
-import { readCertificates, readPair } from '../tls.js';
 import { openSqliteStore, StoreOpenError } from './sqlite/index.js';
 import { refuseUnfinished } from './unfinished.js';
 
