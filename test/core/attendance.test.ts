@@ -1,5 +1,6 @@
 import {
   defaultLimits,
+  everything,
   startCoordinator,
   type Answer,
   type Attachment,
@@ -46,6 +47,28 @@ describe('a lease on two servers', () => {
     const token = await grant(first, 'alice');
     expect(second.coordinator.get(lease.namespace, lease.name).record).toMatchObject({ holder: 'alice', fencingToken: token });
     expect(await submit(second, acquire('bob'))).toMatchObject({ kind: 'busy', busy: { holder: 'alice' } });
+  });
+
+  it('is watched no further than the server has come, and then on from there', async () => {
+    const { revision } = first.coordinator;
+    const token = await grant(first, 'alice');
+    // Its history goes back beyond what it remembers, and further on than it has heard of.
+    const third = await shared.start('session-3');
+    third.store.hold();
+    await submit(first, release(token));
+    const seen: string[] = [];
+    const query = { namespace: '', name: '', selector: everything, fromRevision: revision, includeRenewals: true };
+    third.coordinator.watch(query, {
+      write: ({ events }) => {
+        seen.push(...events.map(({ type }) => type));
+        return true;
+      },
+      end: (error) => expect.fail(error.message),
+    });
+    await settle();
+    expect(seen).toEqual(['ACQUIRED']);
+    await third.store.release();
+    expect(seen).toEqual(['ACQUIRED', 'RELEASED']);
   });
 
   it('is not expired by a server that does not keep it, however long that hears nothing of it', async () => {

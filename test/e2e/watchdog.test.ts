@@ -117,7 +117,7 @@ describe('the options of a watchdog', () => {
     [{ onBlocked: 'pray' as 'warn' }, 'watchdog.onBlocked', 'must be warn or kill, got pray'],
     [{ onBlocked: 'warn', toleranceMs: 0 }, 'watchdog.toleranceMs', 'must be longer than 0 ms, got 0'],
     [{ onBlocked: 'warn', toleranceMs: 60_001 }, 'watchdog.toleranceMs', 'must be at most 60,000 ms, got 60001'],
-    [{ onBlocked: 'kill', toleranceMs: Number.NaN }, 'watchdog.toleranceMs', 'must be a finite number'],
+    [{ onBlocked: 'kill', toleranceMs: Number.NaN }, 'watchdog.toleranceMs', 'must be a number of milliseconds'],
   ] satisfies [WatchdogOptions, string, string][])('%j is refused', (watchdog, field, rule) => {
     let error: unknown;
     try {

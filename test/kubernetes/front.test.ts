@@ -91,7 +91,7 @@ describe('a server', () => {
     const other = authority.issue('127.0.0.1');
     for (const [pair, message] of [
       [{ cert: 'x', key }, /^Invalid --http-tls-cert: must hold a certificate in PEM, got /],
-      [{ cert, key: 'x' }, /^Invalid --http-tls-key: must hold a private key in PEM, got /],
+      [{ cert, key: 'x' }, /^Invalid --http-tls-key: must hold a private key in PEM, without a passphrase, got /],
       [{ cert, key: other.key }, /^Invalid --http-tls-key: must be the key of the certificate in --http-tls-cert, got /],
     ] as const) {
       await expect(serve(await files(pair))).rejects.toThrow(message);

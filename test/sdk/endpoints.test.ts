@@ -59,8 +59,8 @@ describe('the options of TLS', () => {
   it.each([
     [{ ca: 'nothing' }, 'tls.ca', 'must be a certificate in PEM'],
     [{ ca: key }, 'tls.ca', 'must be a certificate in PEM'],
-    [{ cert }, 'tls.key', 'must be given together with the other'],
-    [{ key }, 'tls.cert', 'must be given together with the other'],
+    [{ cert }, 'tls.key', 'must be given together with tls.cert'],
+    [{ key }, 'tls.cert', 'must be given together with tls.key'],
     [{ cert: key, key }, 'tls.cert', 'must be a certificate in PEM'],
     [{ cert, key: cert }, 'tls.key', 'must be a private key in PEM'],
     [{ cert, key: other.key }, 'tls.key', 'must be the key of the certificate in tls.cert'],

@@ -23,7 +23,7 @@ describe('the options', () => {
     [{ leaseDurationMs: 10_000, renewDeadlineMs: 10_000 }, /renewDeadlineMs.*leaseDurationMs \(10000\).*got 10000/],
     [{ renewDeadlineMs: 2_400, retryPeriodMs: 2_000 }, /renewDeadlineMs.*1\.2 × retryPeriodMs \(2000\), got 2400/],
     [{ retryPeriodMs: 0 }, /retryPeriodMs.*longer than 0 ms, got 0/],
-    [{ leaseDurationMs: Number.NaN }, /leaseDurationMs.*finite.*got NaN/],
+    [{ leaseDurationMs: Number.NaN }, /leaseDurationMs.*from 0 to.*got NaN/],
     [{ name: '' }, /name.*must not be empty/],
   ])('%j are refused at once, with both values', (options, message) => {
     expect(() => make(options)).toThrow(message);

@@ -20,9 +20,9 @@ describe('electionTiming', () => {
       { renewDeadlineMs: 2_400, retryPeriodMs: 2_000 },
       /renewDeadlineMs: must be longer than 1.2 × retryPeriodMs \(2000\), got 2400/,
     ],
-    [{ leaseDurationMs: Number.NaN }, /leaseDurationMs: must be a finite number.*got NaN/],
+    [{ leaseDurationMs: Number.NaN }, /leaseDurationMs: must be a number of milliseconds from 0.*got NaN/],
     [{ leaseDurationMs: 0 }, /leaseDurationMs: must be longer than 0 ms, got 0/],
-    [{ retryPeriodMs: -1 }, /retryPeriodMs: .*not negative, got -1/],
+    [{ retryPeriodMs: -1 }, /retryPeriodMs: .*from 0 to \d+, got -1/],
   ])('refuses %o and names both values', (options, message) => {
     expect(() => electionTiming(options)).toThrow(message);
   });
