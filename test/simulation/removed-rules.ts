@@ -232,8 +232,9 @@ const attendance = (name: string): TestName => ({ file: 'core/attendance.test.ts
  * They have not found that a beat is answered without a look at the session (the timer that looks as well is nearly always first: 48
  * runs), that a session counts from when its renewal came back (36), that a start counts without the TTL (47; once in 60 with holders of
  * the SDK), that an attach does not look who attends after all (28), that who waits on a dead server is waited for (33), that a lost
- * answer is taken for not done (19), that what the watch has missed is passed over (28), both rules of notes (24 and 35), and that a watch is fed from the
- * history beyond what is published (300).
+ * answer is taken for not done (19), that what the watch has missed is passed over (28), both rules of notes (24 and 35), that a watch is
+ * fed from the history beyond what is published (300), and that the rest of a commit is made over what another server has done (99, with
+ * one change a transaction).
  */
 export const foundByTest: Readonly<Record<string, TestName>> = {
   'a beat is answered without a look at the session': {

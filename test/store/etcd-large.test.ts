@@ -116,7 +116,10 @@ describe.skipIf(withoutEtcd !== '')(`much at once for a store in etcd${withoutEt
       'is refused by its size: %.5s',
       async (note) => {
         const refusal = /^Invalid lease: .* must take at most 491520 bytes as JSON in JSON, got \d+$/;
-        await expect(describeLease({ note })).rejects.toThrow(refusal);
+        await expect(describeLease({ note })).rejects.toMatchObject({
+          message: expect.stringMatching(refusal) as string,
+          detail: { field: 'annotations' },
+        });
         expect(failures).toEqual([]);
         await describeLease({ note: 'short' });
       },

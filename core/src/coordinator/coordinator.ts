@@ -122,7 +122,7 @@ class Coordinator implements LeaseCoordinator {
     this.#commits = new CommitQueue({
       store,
       clock,
-      limits: { ...limits, recordBytesMax: store.recordBytesMax ?? limits.recordBytesMax },
+      limits: { ...limits, recordBytesMax: Math.min(limits.recordBytesMax, store.recordBytesMax ?? Infinity) },
       batchMax,
       table,
       sessions,

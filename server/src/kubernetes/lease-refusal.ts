@@ -33,5 +33,5 @@ function toStatus({ reason, message, detail }: LeaseError, name: string): Status
 
 /** A field of a lease in the words of Kubernetes. */
 function fieldOf(field = ''): string {
-  return field === '' || field.startsWith('spec.') ? field : `metadata.${field}`;
+  return field === '' || field === 'metadata' || field.startsWith('spec.') ? field : `metadata.${field}`;
 }
