@@ -191,8 +191,8 @@ export function checkInt64(field: string, value: unknown = 0n): bigint {
  * @throws {InvalidError}
  */
 export function checkPriority(priority = 0): number {
-  if (Number.isInteger(priority) && Math.abs(priority) < 2 ** 31) return priority;
-  throw invalidOption('priority', 'must be a whole number from -2^31 + 1 to 2^31 - 1', priority);
+  if (Number.isInteger(priority) && priority >= -(2 ** 31) && priority < 2 ** 31) return priority;
+  throw invalidOption('priority', 'must be a whole number from -2^31 to 2^31 - 1', priority);
 }
 
 /**

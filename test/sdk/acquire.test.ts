@@ -165,6 +165,13 @@ describe('acquire', () => {
     });
     expect(transport.acquires).toEqual([]);
   });
+
+  it('sends every place in the queue that an int32 can be', async () => {
+    for (const priority of [-(2 ** 31), 0, 2 ** 31 - 1]) {
+      await client.acquire('x', { priority });
+      expect(transport.acquires.at(-1)).toMatchObject({ priority });
+    }
+  });
 });
 
 describe('calls about a tenure', () => {
